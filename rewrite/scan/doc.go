@@ -1,0 +1,2 @@
+// Package scan is the lexer that stands before the parser.
+package scan
