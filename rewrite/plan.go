@@ -6,7 +6,7 @@ import (
 
 // Plan is what will be done to one statement. It is immutable data: printed by String, compared with golden files,
 // cached and executed any number of times, by any number of sessions at once. It holds no key, socket or value of a
-// client: literals of the statement became Constants, whose values travel beside the plan (Statement.Constants).
+// client: literals of the statement became Constants, whose values travel beside the plan (Statement.Literals).
 type Plan struct {
 	Destination Destination
 	Command     Command
@@ -103,7 +103,7 @@ const (
 // Source says where a value comes from.
 type Source struct {
 	Kind  SourceKind
-	Index int // client parameter (from 0), constant (index into Statement.Constants), or generated key (row number)
+	Index int // client parameter (from 0), constant (index into Statement.Literals), or generated key (row number)
 	// TypeOID is the type in which the source value arrives: the client's parameter's, or the constant's (23, 20, 1700,
 	// or 705, unknown, for a quoted one).
 	TypeOID uint32
@@ -120,6 +120,19 @@ const (
 	FromConstant             // a literal of the client's statement
 	FromGenerated            // a key that the gateway draws, one for each row of an INSERT
 	FromNull                 // NULL written out
+	FromSession              // a fact of the session: Index is a SessionFact
+)
+
+// SessionFact is a value that the session knows and no server may answer for it.
+type SessionFact = int
+
+// The facts, each of type name but the last, which is integer. The schema is NULL if the search path names none that
+// exists.
+const (
+	SessionUser       SessionFact = iota // current_user, session_user, user, current_role
+	SessionDatabase                      // current_database(), current_catalog
+	SessionSchema                        // current_schema()
+	SessionBackendPID                    // pg_backend_pid()
 )
 
 // Output is one column of the physical result.
@@ -198,8 +211,9 @@ type Merge struct {
 	Order []SortKey
 	// Limit and Offset are nil when absent. The nodes get LIMIT limit+offset as Inputs of their own: see LimitInput.
 	Limit, Offset *Operand
-	// LimitInput is the index in Inputs of the physical LIMIT, whose value is limit+offset on several nodes and the
-	// client's limit on one; OffsetInput that of the physical OFFSET, 0 on several nodes. -1: absent.
+	// LimitInput is the index in Inputs of the physical LIMIT: the client's limit on one node; on several nodes
+	// limit+offset, but NULL (no limit) for MergeGrouped. OffsetInput is that of the physical OFFSET: the client's on one
+	// node, 0 on several. -1: absent.
 	LimitInput, OffsetInput int
 	// Groups are indexes into Outputs whose equal values make one group (MergeGrouped). None: one group, always one row.
 	Groups []int

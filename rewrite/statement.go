@@ -9,8 +9,8 @@ import (
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
 
-// Statement is one statement of a client's string, lexed and known to be syntactically right. Its Constants travel
-// beside the plan to the executor: Source{Kind: FromConstant, Index: i} means Constants[i].
+// Statement is one statement of a client's string, lexed and known to be syntactically right. Its Literals travel
+// beside the plan to the executor: Source{Kind: FromConstant, Index: i} means the value of Literals[i].
 type Statement struct {
 	scan.Statement
 	start int // characters before this statement in the client's string, for positions
