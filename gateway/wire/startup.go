@@ -1,0 +1,224 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+)
+
+// The codes that stand where the protocol's version does (src/include/libpq/pqcomm.h).
+const (
+	protocolMajor     = 3
+	protocolMinor     = 0 // the newest minor version that is spoken here
+	codeCancelRequest = 1234<<16 | 5678
+	codeSSLRequest    = 1234<<16 | 5679
+	codeGSSENCRequest = 1234<<16 | 5680
+)
+
+// nameBytesMax is NAMEDATALEN - 1 of PostgreSQL: longer names of users and databases are cut.
+const nameBytesMax = 63
+
+// protocolOptionPrefix marks startup parameters that are options of the protocol itself.
+const protocolOptionPrefix = "_pq_."
+
+// alpnProtocol is what libpq 17 and later ask for in TLS, and must get where TLS starts without SSLRequest
+// (src/include/libpq/pqcomm.h, PG_ALPN_PROTOCOL).
+const alpnProtocol = "postgresql"
+
+// Startup is what a client said before it was authenticated.
+type Startup struct {
+	// Cancel is set if the connection asks to cancel another one's statement; nothing else is set then. The caller does
+	// it and closes the connection without an answer.
+	Cancel *CancelKey
+	// User is never empty. Database is User's name if the client named none. Both are cut to 63 bytes, as PostgreSQL does.
+	User, Database string
+	// Parameters are the other ones: options, replication, application_name, client_encoding, settings.
+	Parameters map[string]string
+}
+
+// CancelKey is what BackendKeyData told a client about its session.
+type CancelKey struct {
+	PID    uint32
+	Secret []byte
+}
+
+// ReadStartup does what stands before authentication: SSLRequest, answered by TLS or, if config is nil, by 'N';
+// GSSENCRequest, answered by 'N'; then StartupMessage or CancelRequest. A minor version or an option of the protocol
+// that is not spoken here is answered by NegotiateProtocolVersion, which waits in Out for the caller's next Flush.
+//
+// Errors: those of Read, an error of the TLS handshake, and *sqlstate.Error, which the caller sends as FATAL. Data that
+// came unencrypted behind an SSLRequest or GSSENCRequest is 08P01, as since CVE-2021-23222: it may be another one's.
+func (c *Conn) ReadStartup(ctx context.Context, config *tls.Config) (*Startup, error) {
+	c.frontend = true
+	var sslDone, gssDone bool
+	for {
+		packet, err := c.readStartupPacket(ctx)
+		if err != nil {
+			return nil, err
+		}
+		code := binary.BigEndian.Uint32(packet)
+		switch {
+		case code == codeCancelRequest:
+			return decodeCancelRequest(packet)
+		case code == codeSSLRequest && !sslDone:
+			sslDone = true
+			if c.w != c.r {
+				return nil, smuggled("SSL request")
+			}
+			if err := c.answerSSLRequest(ctx, config); err != nil {
+				return nil, err
+			}
+		case code == codeGSSENCRequest && !gssDone:
+			gssDone = true
+			if c.w != c.r {
+				return nil, smuggled("GSSAPI encryption request")
+			}
+			c.Out.byte('N')
+			if err := c.Flush(ctx); err != nil {
+				return nil, err
+			}
+		default:
+			return c.decodeStartup(packet)
+		}
+	}
+}
+
+// readStartupPacket reads a packet without a type. The result holds the code and what follows, until the next read.
+func (c *Conn) readStartupPacket(ctx context.Context) ([]byte, error) {
+	need := 4
+	for {
+		if c.w-c.r >= 4 {
+			length := binary.BigEndian.Uint32(c.in[c.r:])
+			if length < 8 || int64(length) > int64(c.limits.StartupBytes) {
+				return nil, sqlstate.New(sqlstate.ProtocolViolation, "invalid length of startup packet")
+			}
+			if need = int(length); c.w-c.r >= need {
+				packet := c.in[c.r+4 : c.r+need : c.r+need]
+				c.r += need
+				return packet, nil
+			}
+		}
+		if err := c.readEnd.apply(ctx); err != nil {
+			return nil, err
+		}
+		if err := c.fill(need); err != nil {
+			return nil, c.readError(err)
+		}
+	}
+}
+
+func (c *Conn) answerSSLRequest(ctx context.Context, config *tls.Config) error {
+	if _, encrypted := c.net.(*tls.Conn); encrypted || config == nil {
+		c.Out.byte('N')
+		return c.Flush(ctx)
+	}
+	c.Out.byte('S')
+	if err := c.Flush(ctx); err != nil {
+		return err
+	}
+	c.release()
+	return c.startTLS(ctx, config)
+}
+
+func (c *Conn) startTLS(ctx context.Context, config *tls.Config) error {
+	if !slices.Contains(config.NextProtos, alpnProtocol) {
+		config = config.Clone()
+		config.NextProtos = append(config.NextProtos, alpnProtocol)
+	}
+	encrypted := tls.Server(c.base, config)
+	if err := c.readEnd.apply(ctx); err != nil {
+		return err
+	}
+	if err := c.writeEnd.apply(ctx); err != nil {
+		return err
+	}
+	if err := encrypted.Handshake(); err != nil {
+		if errors.Is(err, io.EOF) {
+			return io.ErrUnexpectedEOF
+		}
+		return fmt.Errorf("TLS handshake: %w", c.readEnd.explain(err))
+	}
+	c.net, c.waiter = encrypted, nil
+	return nil
+}
+
+func (c *Conn) decodeStartup(packet []byte) (*Startup, error) {
+	b := body{rest: packet}
+	version := b.uint32()
+	if version>>16 != protocolMajor {
+		return nil, sqlstate.New(sqlstate.FeatureNotSupported,
+			"unsupported frontend protocol %d.%d: server supports %d.0 to %d.%d",
+			version>>16, version&0xffff, protocolMajor, protocolMajor, protocolMinor)
+	}
+	s := &Startup{Parameters: map[string]string{}}
+	var unrecognised []string
+	for len(b.rest) > 1 {
+		name, value := string(b.text()), string(b.text())
+		switch {
+		case name == "":
+			b.rest = nil // an early end: what follows it is refused below
+		case name == "user":
+			s.User = cutName(value)
+		case name == "database":
+			s.Database = cutName(value)
+		case strings.HasPrefix(name, protocolOptionPrefix):
+			unrecognised = append(unrecognised, name)
+		default:
+			s.Parameters[name] = value
+		}
+	}
+	if b.err != nil || len(b.rest) != 1 || b.rest[0] != 0 {
+		return nil, sqlstate.New(sqlstate.ProtocolViolation,
+			"invalid startup packet layout: expected terminator as last byte")
+	}
+	if s.User == "" {
+		return nil, sqlstate.New(sqlstate.InvalidAuthorization,
+			"no PostgreSQL user name specified in startup packet")
+	}
+	if s.Database == "" {
+		s.Database = s.User
+	}
+	if version&0xffff > protocolMinor || len(unrecognised) > 0 {
+		c.Out.negotiateProtocolVersion(protocolMajor<<16|protocolMinor, unrecognised)
+	}
+	return s, nil
+}
+
+func decodeCancelRequest(packet []byte) (*Startup, error) {
+	b := body{rest: packet}
+	b.uint32()
+	key := &CancelKey{PID: b.uint32(), Secret: slices.Clone(b.rest)}
+	if b.err != nil || len(key.Secret) == 0 || len(key.Secret) > cancelSecretBytesMax {
+		return nil, sqlstate.New(sqlstate.ProtocolViolation, "invalid length of cancel request packet")
+	}
+	return &Startup{Cancel: key}, nil
+}
+
+// cancelSecretBytesMax is the longest secret that protocol 3.2 allows (protocol.sgml, BackendKeyData).
+const cancelSecretBytesMax = 256
+
+// cutName cuts a name to nameBytesMax bytes without splitting a UTF-8 character (pg_mbcliplen).
+func cutName(name string) string {
+	if len(name) <= nameBytesMax {
+		return name
+	}
+	end := nameBytesMax
+	for end > 0 && name[end]&0xc0 == 0x80 {
+		end--
+	}
+	return name[:end]
+}
+
+// smuggled is PostgreSQL's answer to data in clear behind a request for encryption (src/backend/postmaster/postmaster.c,
+// ProcessStartupPacket).
+func smuggled(request string) *sqlstate.Error {
+	return sqlstate.New(sqlstate.ProtocolViolation, "received unencrypted data after %s", request).
+		WithDetail("This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.")
+}
