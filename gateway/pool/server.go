@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -48,7 +50,7 @@ type Server struct {
 	pid        uint32
 	parameters map[string]string
 	status     byte
-	broken     bool
+	broken     atomic.Bool
 	statements statements
 }
 
@@ -131,14 +133,14 @@ func (s *Server) Parameter(name string) string { return s.parameters[name] }
 func (s *Server) Parameters() map[string]string { return s.parameters }
 
 // Broken reports that reading or writing has failed: the connection must not be used again.
-func (s *Server) Broken() bool { return s.broken }
+func (s *Server) Broken() bool { return s.broken.Load() }
 
 // Pending returns the number of ReadyForQuery messages that are still to come.
 func (s *Server) Pending() int { return int(s.statements.asked - s.statements.answered) }
 
 // Idle reports that nothing is asked, unanswered or open: the connection can be given to another one.
 func (s *Server) Idle() bool {
-	return !s.broken && s.status == wire.StatusIdle && s.Pending() == 0 && s.conn.Out.Len() == 0 && !s.conn.Buffered()
+	return !s.broken.Load() && s.status == wire.StatusIdle && s.Pending() == 0 && s.conn.Out.Len() == 0 && !s.conn.Buffered()
 }
 
 // Out is what Flush will send. Bind, Describe, Execute and Flush messages may be appended to it directly; messages that
@@ -176,10 +178,10 @@ func (s *Server) Forward(m wire.Message) {
 	s.conn.Out.Forward(m)
 }
 
-// Flush sends what Out holds.
+// Flush sends what Out holds. One goroutine may Flush while another one Reads. After an error the Server is Broken.
 func (s *Server) Flush(ctx context.Context) error {
 	if err := s.conn.Flush(ctx); err != nil {
-		s.broken = true
+		s.broken.Store(true)
 		return s.wrap(err)
 	}
 	return nil
@@ -187,12 +189,17 @@ func (s *Server) Flush(ctx context.Context) error {
 
 // Read returns the server's next message; Message.Body holds until the next Read. ParseComplete and CloseComplete that
 // belong to Prepare are consumed here. ParameterStatus and ReadyForQuery are noted, and returned. Errors: those of
-// wire.Conn.Read, of which io.EOF is io.ErrUnexpectedEOF here; ErrDesynchronised. After any of them, that of ctx
-// included, the Server is Broken, because what the server still answers cannot be waited for.
+// wire.Conn.Read, of which io.EOF is io.ErrUnexpectedEOF here, and ErrDesynchronised. After any but the end of ctx the
+// Server is Broken; after the end of ctx Read may be repeated with another one.
 func (s *Server) Read(ctx context.Context) (wire.Message, error) {
 	for {
 		m, err := s.conn.Read(ctx)
-		if err != nil {
+		switch {
+		case err != nil && (ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded)):
+			return wire.Message{}, s.wrap(err)
+		case err == io.EOF:
+			return wire.Message{}, s.fail(io.ErrUnexpectedEOF)
+		case err != nil:
 			return wire.Message{}, s.fail(err)
 		}
 		switch m.Type {
@@ -291,19 +298,19 @@ func (s *Server) Kill() { _ = s.conn.Close() }
 
 // Close says farewell if the connection is in order, and closes it.
 func (s *Server) Close() error {
-	if !s.broken {
+	if !s.broken.Load() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
 		s.conn.Out.Reset()
 		s.conn.Out.Terminate()
 		_ = s.conn.Flush(ctx)
 	}
-	s.broken = true
+	s.broken.Store(true)
 	return s.conn.Close()
 }
 
 func (s *Server) fail(err error) error {
-	s.broken = true
+	s.broken.Store(true)
 	return s.wrap(err)
 }
 

@@ -163,18 +163,16 @@ func (c *Conn) fill(need int) error {
 	if c.r == c.w {
 		return c.fillIdle()
 	}
-	size := len(c.in)
-	if c.w == size || c.r+need > size {
-		switch {
-		case need <= size && !(c.bulk && size < bufferLarge):
-			copy(c.in, c.in[c.r:c.w])
-		default:
-			grown := c.buffers.get(min(max(need, bufferLarge), max(2*size, bufferLarge)))
-			copy(grown, c.in[c.r:c.w])
-			c.buffers.put(c.in)
-			c.in = grown
-		}
-		c.r, c.w = 0, c.w-c.r
+	if c.r > 0 && (c.w == len(c.in) || c.r+need > len(c.in)) {
+		c.w = copy(c.in, c.in[c.r:c.w])
+		c.r = 0
+	}
+	if c.w == len(c.in) || c.bulk && len(c.in) < bufferLarge {
+		grown := c.buffers.get(max(bufferLarge, min(need, 2*len(c.in))))
+		c.w = copy(grown, c.in[c.r:c.w])
+		c.r = 0
+		c.buffers.put(c.in)
+		c.in = grown
 	}
 	n, err := c.net.Read(c.in[c.w:])
 	c.w += n
@@ -240,6 +238,9 @@ func (c *Conn) Flush(ctx context.Context) error {
 		return err
 	}
 	n, err := c.net.Write(c.Out.b)
+	if err == nil && n < c.Out.Len() {
+		err = io.ErrShortWrite
+	}
 	c.Out.sent(n)
 	if err != nil {
 		return fmt.Errorf("write to %s: %w", c.peerKind(), c.writeEnd.explain(err))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
 
@@ -57,7 +58,11 @@ type CancelKey struct {
 // came unencrypted behind an SSLRequest or GSSENCRequest is 08P01, as since CVE-2021-23222: it may be another one's.
 func (c *Conn) ReadStartup(ctx context.Context, config *tls.Config) (*Startup, error) {
 	c.frontend = true
-	var sslDone, gssDone bool
+	sslDone, err := c.startDirectTLS(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	var gssDone bool
 	for {
 		packet, err := c.readStartupPacket(ctx)
 		if err != nil {
@@ -92,26 +97,77 @@ func (c *Conn) ReadStartup(ctx context.Context, config *tls.Config) (*Startup, e
 
 // readStartupPacket reads a packet without a type. The result holds the code and what follows, until the next read.
 func (c *Conn) readStartupPacket(ctx context.Context) ([]byte, error) {
-	need := 4
-	for {
-		if c.w-c.r >= 4 {
-			length := binary.BigEndian.Uint32(c.in[c.r:])
-			if length < 8 || int64(length) > int64(c.limits.StartupBytes) {
-				return nil, sqlstate.New(sqlstate.ProtocolViolation, "invalid length of startup packet")
-			}
-			if need = int(length); c.w-c.r >= need {
-				packet := c.in[c.r+4 : c.r+need : c.r+need]
-				c.r += need
-				return packet, nil
-			}
-		}
+	if err := c.await(ctx, 4); err != nil {
+		return nil, err
+	}
+	length := binary.BigEndian.Uint32(c.in[c.r:])
+	if length < startupBytesMin || int64(length) > int64(c.limits.StartupBytes) {
+		return nil, sqlstate.New(sqlstate.ProtocolViolation, "invalid length of startup packet")
+	}
+	if err := c.await(ctx, int(length)); err != nil {
+		return nil, err
+	}
+	packet := c.in[c.r+4 : c.r+int(length) : c.r+int(length)]
+	c.r += int(length)
+	return packet, nil
+}
+
+// startupBytesMin is the least that a startup packet takes: its length and its code.
+const startupBytesMin = 8
+
+// await reads until n bytes are buffered.
+func (c *Conn) await(ctx context.Context, n int) error {
+	for c.w-c.r < n {
 		if err := c.readEnd.apply(ctx); err != nil {
-			return nil, err
+			return err
 		}
-		if err := c.fill(need); err != nil {
-			return nil, c.readError(err)
+		if err := c.fill(n); err != nil {
+			return c.readError(err)
 		}
 	}
+	return nil
+}
+
+// startDirectTLS starts TLS if the first byte is that of a TLS handshake: libpq 17 and later with sslnegotiation=direct.
+// The client must then ask for PostgreSQL's protocol in the handshake (ALPN), so that nobody can make a client of another
+// protocol speak to us (src/backend/tcop/backend_startup.c, ProcessSSLStartup).
+func (c *Conn) startDirectTLS(ctx context.Context, config *tls.Config) (started bool, err error) {
+	if err := c.await(ctx, 1); err != nil {
+		return false, err
+	}
+	if c.in[c.r] != tlsRecordHandshake || config == nil {
+		return false, nil
+	}
+	hello := slices.Clone(c.in[c.r:c.w])
+	c.release()
+	c.net = &prefixedConn{Conn: c.base, prefix: hello}
+	if err := c.startTLS(ctx, config); err != nil {
+		return false, err
+	}
+	if state, _ := c.TLS(); state.NegotiatedProtocol != alpnProtocol {
+		return false, sqlstate.New(sqlstate.ProtocolViolation,
+			"received direct SSL connection request without ALPN protocol negotiation extension")
+	}
+	return true, nil
+}
+
+// tlsRecordHandshake is the content type of a TLS record that carries a handshake (RFC 8446, section 5.1). As the first
+// byte of a startup packet it would be a length far beyond the limit.
+const tlsRecordHandshake = 0x16
+
+// prefixedConn gives out bytes that were read from a connection before the connection's own.
+type prefixedConn struct {
+	net.Conn
+	prefix []byte
+}
+
+func (p *prefixedConn) Read(b []byte) (int, error) {
+	if len(p.prefix) == 0 {
+		return p.Conn.Read(b)
+	}
+	n := copy(b, p.prefix)
+	p.prefix = p.prefix[n:]
+	return n, nil
 }
 
 func (c *Conn) answerSSLRequest(ctx context.Context, config *tls.Config) error {
@@ -132,7 +188,7 @@ func (c *Conn) startTLS(ctx context.Context, config *tls.Config) error {
 		config = config.Clone()
 		config.NextProtos = append(config.NextProtos, alpnProtocol)
 	}
-	encrypted := tls.Server(c.base, config)
+	encrypted := tls.Server(c.net, config)
 	if err := c.readEnd.apply(ctx); err != nil {
 		return err
 	}
