@@ -69,8 +69,8 @@ type anchorFile struct {
 	dirty bool // bytes beyond size may be in the file
 }
 
-// openAnchors reads the last anchor of a file and makes the file ready for the next. last is nil if the file is empty.
-// A line that a crash tore is cut off: it was never needed, since the log goes on from where it is.
+// openAnchors reads the last anchor of a file and makes the file ready for the next. last is nil if the file is empty. A
+// line that a crash tore, or left with a hole, is cut off: the log goes on from where it is, and is anchored anew.
 func openAnchors(path string, open opener, key ed25519.PublicKey) (anchors *anchorFile, last *anchor, err error) {
 	f, size, err := open(path)
 	if err != nil {
@@ -81,26 +81,38 @@ func openAnchors(path string, open opener, key ed25519.PublicKey) (anchors *anch
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	tail := make([]byte, min(size, 2*anchorBytesMax))
+	tail := make([]byte, min(size, 3*anchorBytesMax))
 	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, err
 	}
 	whole := tail[:bytes.LastIndexByte(tail, '\n')+1]
-	if torn := len(tail) - len(whole); torn > 0 {
-		size -= int64(torn)
-		if err := f.Truncate(size); err != nil {
+	line := lastLine(whole)
+	if bytes.IndexByte(line, 0) >= 0 {
+		whole = whole[:len(whole)-len(line)]
+		line = lastLine(whole)
+	}
+	a := &anchorFile{file: f, size: size - int64(len(tail)-len(whole))}
+	if a.size < size {
+		if err := f.Truncate(a.size); err != nil {
 			return nil, nil, err
 		}
 	}
-	if size == 0 {
-		return &anchorFile{file: f}, nil, nil
+	if a.size == 0 {
+		return a, nil, nil
 	}
-	line := whole[bytes.LastIndexByte(whole[:max(len(whole)-1, 0)], '\n')+1:]
 	last, ok := parseAnchor(line, key)
 	if !ok {
 		return nil, nil, fmt.Errorf("%w: its last line is not an anchor by this key", ErrAnchors)
 	}
-	return &anchorFile{file: f, size: size}, last, nil
+	return a, last, nil
+}
+
+// lastLine returns the last line of text that ends in a newline.
+func lastLine(text []byte) []byte {
+	if len(text) == 0 {
+		return nil
+	}
+	return text[bytes.LastIndexByte(text[:len(text)-1], '\n')+1:]
 }
 
 // append writes one anchor. After an error the next append writes over what may have been written.

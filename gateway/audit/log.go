@@ -162,7 +162,7 @@ func open(path string, options Options, openFile opener) (_ *Log, err error) {
 // compare decides whether a log's end and the last anchor can be of the same history.
 func compare(end tail, last *anchor) error {
 	switch {
-	case last == nil && end.exists:
+	case last == nil && end.exists && !end.only:
 		return fmt.Errorf("%w: there are no anchors", ErrAnchors)
 	case last == nil:
 		return nil

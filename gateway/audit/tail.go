@@ -22,18 +22,19 @@ type tail struct {
 	size   int64 // up to the end of the last batch
 	torn   []byte
 	exists bool // a batch was found
+	only   bool // and it is the log's first, which Open writes before the first anchor
 }
 
 // readTail finds the last batch that continues the one before it. What follows was being written when the process or the
-// machine stopped: no Record had returned for it, unless fsync was off. That can be a part of a batch, or a batch with a
-// hole in it, for a disk does not keep the order of writes. ErrChanged says that the end is like neither.
+// machine stopped: no Record had returned for it, unless fsync was off. It is a part of a batch, or a batch with a hole,
+// for a disk does not keep the order of writes. ErrChanged says that the end is like neither.
 func readTail(f file, size int64, key ed25519.PublicKey) (tail, error) {
 	window := make([]byte, min(size, tailBytesMax))
 	if _, err := f.ReadAt(window, size-int64(len(window))); err != nil && !errors.Is(err, io.EOF) {
 		return tail{}, err
 	}
 	complete := len(window) == int(size)
-	found, foreign := batchesBackwards(window, key)
+	found := batchesBackwards(window, key)
 	for i, at := range found[:min(len(found), 2)] { // the last, or, if that has a hole, the one before it
 		var previous chain
 		linesStart := 0
@@ -46,13 +47,30 @@ func readTail(f file, size int64, key ed25519.PublicKey) (tail, error) {
 			continue
 		}
 		torn := window[at.end:]
+		if !crashLeaves(torn) {
+			break
+		}
 		id, err := readID(f, size)
-		return tail{exists: true, chain: at.place(), id: id, size: size - int64(len(torn)), torn: torn}, err
+		return tail{exists: true, only: previous == chain{}, chain: at.place(), id: id, size: size - int64(len(torn)), torn: torn}, err
 	}
-	if complete && !foreign && len(found) < 2 { // a new file, or a crash in its first batch
+	if complete && len(found) < 2 && crashLeaves(window) { // a new file, or a crash in its first batch
 		return tail{torn: window}, nil
 	}
 	return tail{}, fmt.Errorf("%w: its end is not a chain of batches signed by this key", ErrChanged)
+}
+
+// crashLeaves reports that text may be what a crash leaves of a batch: without a whole batch line, or with a hole. Where a
+// file system has made a file longer and then lost what was written there, it reads as zeros; lines have none.
+func crashLeaves(text []byte) bool {
+	if bytes.IndexByte(text, 0) >= 0 {
+		return true
+	}
+	for line := range bytes.Lines(text) {
+		if looksLikeBatch(line) && line[len(line)-1] == '\n' {
+			return false
+		}
+	}
+	return true
 }
 
 // located is a batch line and where it stands in a window.
@@ -63,9 +81,8 @@ type located struct {
 
 func (l located) place() chain { return chain{l.line.seq, l.line.hash} }
 
-// batchesBackwards returns the last batch lines of text, the last one first; three are enough for readTail. foreign says
-// that a line among them has the form of a batch line but not this key's signature.
-func batchesBackwards(text []byte, key ed25519.PublicKey) (found []located, foreign bool) {
+// batchesBackwards returns the last batch lines of text, the last one first; three are enough for readTail.
+func batchesBackwards(text []byte, key ed25519.PublicKey) (found []located) {
 	const enough = 3
 	for end := len(text); len(found) < enough; {
 		start := lineBefore(text, end)
@@ -73,14 +90,12 @@ func batchesBackwards(text []byte, key ed25519.PublicKey) (found []located, fore
 			break
 		}
 		lineEnd := start + bytes.IndexByte(text[start:], '\n') + 1
-		line, ok := parseBatch(text[start:lineEnd], key)
-		if ok {
+		if line, ok := parseBatch(text[start:lineEnd], key); ok {
 			found = append(found, located{line, start, lineEnd})
 		}
-		foreign = foreign || !ok && looksLikeBatch(text[start:lineEnd])
 		end = start
 	}
-	return found, foreign
+	return found
 }
 
 // readID reads the log's first line.
