@@ -1,0 +1,57 @@
+# `make` lists the targets. `make demo` and `make test` do all the set-up on a machine with Go, make and a C compiler.
+
+MAKEFLAGS += --no-print-directory
+GO        ?= go
+BINARY    := build/portcullis
+# Seconds that each fuzz target gets in `make test`, and in `make fuzz`.
+FUZZ_TEST ?= 3s
+FUZZ_TIME ?= 60s
+
+.PHONY: help
+help:
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-8s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: build postgres ## start two PostgreSQL clusters and the gateway, and tell a short story
+	@$(BINARY) demo
+
+.PHONY: test
+test: lint postgres race ## everything: lint, unit tests and e2e with the race detector, a little fuzzing
+	PORTCULLIS_BINARY=$(CURDIR)/$(BINARY)-race $(GO) test -race ./...
+	@.ci/fuzz $(FUZZ_TEST)
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+.PHONY: bench
+bench: build postgres ## benchmarks of the packages, and of the gateway beside a direct connection
+	PORTCULLIS_BINARY=$(CURDIR)/$(BINARY) $(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZ_TIME, 60s if not given
+	@.ci/fuzz $(FUZZ_TIME)
+
+.PHONY: build
+build: ## build/portcullis
+	CGO_ENABLED=1 $(GO) build -o $(BINARY) ./cmd/portcullis
+
+.PHONY: golden
+golden: ## accept what the golden tests print now; read the diff before you commit it
+	@.ci/golden
+
+.PHONY: clean
+clean: ## remove what make build made
+	rm -rf build
+
+# The gateway that the end-to-end tests drive.
+.PHONY: race
+race:
+	CGO_ENABLED=1 $(GO) build -race -o $(BINARY)-race ./cmd/portcullis
+
+# Finds PostgreSQL's server programs, or installs them where it may, or says what to install.
+.PHONY: postgres
+postgres:
+	@$(GO) run ./cmd/pgcluster/ensure
