@@ -280,6 +280,8 @@ func TestVerifyReportsReadErrors(t *testing.T) {
 // TestVerifyEachByte changes every byte of the log, and cuts it everywhere: no change may pass.
 func TestVerifyEachByte(t *testing.T) {
 	log, anchors := sample(t)
+	log = split(log).without(12, 17).join() // three batches, the last of them anchored, take long enough
+	anchors = split(anchors).without(3, 3).join()
 	line := int64(1)
 	for at := range log {
 		changed := bytes.Clone(log)
