@@ -34,20 +34,21 @@ type folder struct {
 
 // watchdogScript waits until standard input ends. A line "released" on it means that the folder has been taken care of.
 // Without that line the process that made the folder is gone, so the script stops what runs there and removes it.
-// $1 is the folder. SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one.
+// $1 is the folder. SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one; both end with the removal of
+// postmaster.pid, which says more than that the process is there: nobody may be left to reap it.
 const watchdogScript = `
 trap '' HUP INT TERM
 read -r word
 [ "$word" = released ] && exit 0
+lock=$1/data/postmaster.pid
 for signal in INT QUIT KILL; do
-	pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null) || break
-	[ -n "$pid" ] && kill -s "$signal" "$pid" 2>/dev/null || break
+	pid=$(head -n 1 "$lock" 2>/dev/null) && [ -n "$pid" ] || break
+	kill -s "$signal" "$pid" 2>/dev/null || break
 	tries=0
-	while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 100 ]; do
+	while [ "$signal" != KILL ] && [ -e "$lock" ] && [ "$tries" -lt 100 ]; do
 		sleep 0.1
 		tries=$((tries + 1))
 	done
-	kill -0 "$pid" 2>/dev/null || break
 done
 cd / && rm -rf "$1"
 `
