@@ -21,7 +21,7 @@ type Conn struct {
 
 	base    net.Conn // the socket, for deadlines
 	net     net.Conn // base, or TLS over it
-	waiter  *waiter  // reads base without holding a buffer while it waits; nil if net has no such way
+	waiter  *waiter  // reads and writes base as the system does; nil if net is more than a socket of the system
 	buffers *Buffers
 	limits  Limits
 
@@ -246,6 +246,23 @@ func (c *Conn) Flush(ctx context.Context) error {
 		return fmt.Errorf("write to %s: %w", c.peerKind(), c.writeEnd.explain(err))
 	}
 	return nil
+}
+
+// TryFlush sends what of Out the socket takes without waiting, and reports whether that was all. Where the socket cannot
+// tell, as with TLS, it sends nothing. After an error Out keeps what was not sent.
+func (c *Conn) TryFlush() (sent bool, err error) {
+	if c.Out.Len() == 0 {
+		return true, nil
+	}
+	if c.waiter == nil {
+		return false, nil
+	}
+	n, err := c.waiter.tryWrite(c.Out.b)
+	c.Out.sent(n)
+	if err != nil {
+		return false, fmt.Errorf("write to %s: %w", c.peerKind(), err)
+	}
+	return c.Out.Len() == 0, nil
 }
 
 func (c *Conn) peerKind() string {

@@ -368,6 +368,86 @@ func TestFlushKeepsWhatWasNotSent(t *testing.T) {
 	}
 }
 
+// One goroutine reads while another one writes, under contexts of their own.
+func TestReadAndFlushAtOnce(t *testing.T) {
+	near, far := tcpPair(t)
+	a, b := authenticated(near, Limits{}), authenticated(far, Limits{})
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	const batches = 200
+	errs := make(chan error, 4)
+	for _, c := range []*Conn{a, b} {
+		go func() {
+			for range batches {
+				c.Out.Append(batch())
+				if err := c.Flush(ctx); err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+		go func() {
+			for range 7 * batches {
+				each, stop := context.WithCancel(ctx)
+				_, err := c.Read(each)
+				stop()
+				if err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+	}
+	for range 4 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestTryFlushDoesNotWait(t *testing.T) {
+	near, far := tcpPair(t)
+	c := authenticated(far, Limits{})
+	stream := make([]byte, 24<<20)
+	for i := range stream {
+		stream[i] = byte(i * 31 >> 8)
+	}
+	c.Out.Append(stream)
+	if sent, err := c.TryFlush(); sent || err != nil { // nobody reads
+		t.Fatalf("sent %v, error %v", sent, err)
+	}
+	if c.Out.Len() == len(stream) || c.Out.Len() == 0 {
+		t.Errorf("%d of %d bytes are left", c.Out.Len(), len(stream))
+	}
+	done := make(chan []byte)
+	go func() {
+		got, _ := io.ReadAll(near)
+		done <- got
+	}()
+	if err := c.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	c.Out.Sync()
+	if sent, err := c.TryFlush(); !sent || err != nil {
+		t.Errorf("a few bytes: sent %v, error %v", sent, err)
+	}
+	_ = far.Close()
+	if got := <-done; !bytes.Equal(got, append(stream, 'S', 0, 0, 0, 4)) {
+		t.Errorf("%d bytes came, not those that were sent", len(got))
+	}
+	c.Out.Sync()
+	if sent, err := c.TryFlush(); sent || err == nil {
+		t.Error("a closed socket took bytes")
+	}
+	c = authenticated(&memory{}, Limits{})
+	c.Out.Sync()
+	if sent, err := c.TryFlush(); sent || err != nil || c.Out.Len() != 5 {
+		t.Errorf("not a socket: sent %v, error %v", sent, err)
+	}
+}
+
 func TestFlushEndsWithItsContext(t *testing.T) {
 	_, server := tcpPair(t)
 	c := authenticated(server, Limits{})

@@ -294,3 +294,36 @@ func TestAuthenticateTellsItsOwnFaults(t *testing.T) {
 		t.Error("a salt that could not be drawn was used")
 	}
 }
+
+// Whatever a client says, it is not let in unless it knows the password, and the exchange ends.
+func FuzzSCRAM(f *testing.F) {
+	v, err := Verifier("secret", bytes.NewReader(make([]byte, scramSaltBytes)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("SCRAM-SHA-256", "n,,n=,r=clientnonce", "c=biws,r=clientnonce,p=AAAA", true)
+	f.Add("SCRAM-SHA-256", "y,a=x,n=user,r=,m=1", "c=biws,r=AAAAAAAAAAAAAAAAAAAAAAAA,p=", false)
+	f.Add("SCRAM-SHA-256", "p=tls-server-end-point,,n==2C,r=x", "", true)
+	f.Fuzz(func(t *testing.T, mechanism, first, last string, exists bool) {
+		var o Output
+		start := o.begin(TypePassword)
+		o.text(mechanism)
+		o.int32(int32(len(first)))
+		o.bytes([]byte(first))
+		o.end(start)
+		start = o.begin(TypePassword)
+		o.bytes([]byte(last))
+		o.end(start)
+		c := NewConn(&memory{input: o.Bytes()}, Limits{}, nil)
+		verifier := ""
+		if exists {
+			verifier = v
+		}
+		scram := NewSCRAM([]byte("server secret"), bytes.NewReader(make([]byte, nonceBytes)))
+		if err := scram.Authenticate(context.Background(), c, "app", verifier); err == nil {
+			t.Fatal("let in without a proof")
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Fatalf("the error tells too much: %v", err)
+		}
+	})
+}

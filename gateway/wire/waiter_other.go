@@ -12,3 +12,5 @@ func newWaiter(net.Conn) *waiter { return nil }
 func (*waiter) read(*Buffers, int) ([]byte, int, error) {
 	panic("wire: internal error: no waiter on this system")
 }
+
+func (*waiter) tryWrite([]byte) (int, error) { panic("wire: internal error: no waiter on this system") }

@@ -9,16 +9,21 @@ import (
 )
 
 // waiter reads a socket as net.Conn's Read does, but takes its buffer only when there are bytes, so that a connection
-// that waits holds none. One read costs one system call, as with net.Conn.
+// that waits holds none. One read costs one system call, as with net.Conn. It also writes without waiting.
 type waiter struct {
-	raw     syscall.RawConn
-	attempt func(fd uintptr) (done bool)
+	raw syscall.RawConn
 
-	buffers *Buffers
-	size    int
-	buffer  []byte
-	n       int
-	err     error
+	attemptRead func(fd uintptr) (done bool)
+	buffers     *Buffers
+	size        int
+	buffer      []byte
+	n           int
+	err         error
+
+	attemptWrite func(fd uintptr) (done bool)
+	unsent       []byte
+	sent         int
+	sendErr      error
 }
 
 // newWaiter returns nil for connections that are not sockets of the system: TLS, pipes, wrappers.
@@ -37,7 +42,7 @@ func newWaiter(nc net.Conn) *waiter {
 		return nil
 	}
 	w := &waiter{raw: raw}
-	w.attempt = w.try
+	w.attemptRead, w.attemptWrite = w.tryRead, w.trySend
 	return w
 }
 
@@ -45,14 +50,14 @@ func newWaiter(nc net.Conn) *waiter {
 func (w *waiter) read(buffers *Buffers, size int) (buffer []byte, n int, err error) {
 	w.buffers, w.size = buffers, size
 	w.buffer, w.n, w.err = nil, 0, nil
-	if err := w.raw.Read(w.attempt); err != nil {
+	if err := w.raw.Read(w.attemptRead); err != nil {
 		return nil, 0, err
 	}
 	buffer, w.buffer = w.buffer, nil
 	return buffer, w.n, w.err
 }
 
-func (w *waiter) try(fd uintptr) (done bool) {
+func (w *waiter) tryRead(fd uintptr) (done bool) {
 	buffer := w.buffers.get(w.size)
 	for {
 		n, err := syscall.Read(int(fd), buffer)
@@ -74,4 +79,32 @@ func (w *waiter) try(fd uintptr) (done bool) {
 		}
 		return true
 	}
+}
+
+// tryWrite writes what the socket takes at once and returns how much that was.
+func (w *waiter) tryWrite(b []byte) (n int, err error) {
+	w.unsent, w.sent, w.sendErr = b, 0, nil
+	err = w.raw.Write(w.attemptWrite)
+	w.unsent = nil
+	if err == nil {
+		err = w.sendErr
+	}
+	return w.sent, err
+}
+
+func (w *waiter) trySend(fd uintptr) (done bool) {
+	for w.sent < len(w.unsent) {
+		n, err := syscall.Write(int(fd), w.unsent[w.sent:])
+		switch {
+		case n > 0:
+			w.sent += n
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return true
+		default:
+			w.sendErr = err
+			return true
+		}
+	}
+	return true
 }
