@@ -80,19 +80,6 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-func TestNewestPackage(t *testing.T) {
-	for lines, want := range map[string]string{
-		"postgresql-15 - The World's Most Advanced Open Source Relational Database\n":    "postgresql-15",
-		"postgresql-9 - x\npostgresql-17 - x\npostgresql-14 - x\npostgresql-19 - x\n":    "postgresql-17",
-		"postgresql-13 - object-relational SQL database, version 13 server\npostgresql-": "",
-		"": "",
-	} {
-		if got := newestPackage(lines); got != want {
-			t.Errorf("newestPackage(%q) = %q, want %q", lines, got, want)
-		}
-	}
-}
-
 func TestFindSaysWhatToInstall(t *testing.T) {
 	for goos, want := range map[string]string{"linux": "apt-get install postgresql", "darwin": "brew install postgresql@17"} {
 		if got := advice(goos); !strings.Contains(got, want) {

@@ -12,10 +12,6 @@ import (
 	"strings"
 )
 
-// createClusterFile keeps Debian's packages from making and starting a cluster of their own while they are installed
-// (postgresql-common, createcluster.conf). It is removed afterwards.
-const createClusterFile = "/etc/postgresql-common/createcluster.d/portcullis-install.conf"
-
 // Ensure is Find, and where that finds nothing, the process is root and the system has apt-get, it installs the newest
 // server package of the distribution within VersionMin to VersionMax. What it does is told on progress. Elsewhere it
 // returns Find's error, which says what to install.
@@ -24,28 +20,29 @@ func Ensure(ctx context.Context, progress io.Writer) (Binaries, error) {
 	if !errors.Is(err, ErrNotFound) {
 		return found, err
 	}
-	aptGet, lookErr := exec.LookPath("apt-get")
-	if lookErr != nil || os.Geteuid() != 0 {
+	if _, lookErr := exec.LookPath("apt-get"); lookErr != nil || os.Geteuid() != 0 {
 		return Binaries{}, err
 	}
-	if err := install(ctx, aptGet, progress); err != nil {
+	if err := install(ctx, "/etc/postgresql-common", progress); err != nil {
 		return Binaries{}, fmt.Errorf("install PostgreSQL: %w", err)
 	}
 	return Find(ctx)
 }
 
-// install runs apt-get. Its output goes to progress.
-func install(ctx context.Context, aptGet string, progress io.Writer) (err error) {
-	if err := os.MkdirAll(filepath.Dir(createClusterFile), 0o755); err != nil {
+// install runs apt-get; its output goes to progress. configuration is the folder of Debian's postgresql-common: a file in
+// it keeps the package from making and starting a cluster of its own (createcluster.conf), and is removed afterwards.
+func install(ctx context.Context, configuration string, progress io.Writer) (err error) {
+	noCluster := filepath.Join(configuration, "createcluster.d", "portcullis-install.conf")
+	if err := os.MkdirAll(filepath.Dir(noCluster), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(createClusterFile, []byte("create_main_cluster = false\n"), 0o644); err != nil {
+	if err := os.WriteFile(noCluster, []byte("create_main_cluster = false\n"), 0o644); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.Remove(createClusterFile)) }()
+	defer func() { err = errors.Join(err, os.Remove(noCluster)) }()
 
 	fmt.Fprintln(progress, "no PostgreSQL server found: installing the distribution's package with apt-get")
-	if err := apt(ctx, progress, aptGet, "update"); err != nil {
+	if err := aptGet(ctx, progress, "update"); err != nil {
 		return err
 	}
 	names, err := exec.CommandContext(ctx, "apt-cache", "search", "--names-only", `^postgresql-[0-9]+$`).Output()
@@ -54,10 +51,10 @@ func install(ctx context.Context, aptGet string, progress io.Writer) (err error)
 	}
 	name := newestPackage(string(names))
 	if name == "" {
-		return fmt.Errorf("the distribution has no PostgreSQL %d to %d; add the PostgreSQL project's own package repository and run this again",
-			VersionMin, VersionMax)
+		return fmt.Errorf("the distribution has no PostgreSQL %d to %d; "+
+			"add the PostgreSQL project's own package repository and run this again", VersionMin, VersionMax)
 	}
-	return apt(ctx, progress, aptGet, "install", "--yes", "--no-install-recommends", name)
+	return aptGet(ctx, progress, "install", "--yes", "--no-install-recommends", name)
 }
 
 // newestPackage picks postgresql-17 out of the lines of apt-cache search; "" if none is within the versions.
@@ -76,8 +73,8 @@ func newestPackage(lines string) string {
 	return fmt.Sprintf("postgresql-%d", versions[len(versions)-1])
 }
 
-func apt(ctx context.Context, progress io.Writer, aptGet string, args ...string) error {
-	command := exec.CommandContext(ctx, aptGet, append([]string{"-q"}, args...)...)
+func aptGet(ctx context.Context, progress io.Writer, args ...string) error {
+	command := exec.CommandContext(ctx, "apt-get", append([]string{"-q"}, args...)...)
 	command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	command.Stdout, command.Stderr = progress, progress
 	if err := command.Run(); err != nil {
