@@ -17,7 +17,7 @@ package scan
 // The weights.
 const (
 	weightOperator = 1 // A_Expr, TypeCast, NullTest, BoolExpr, CollateClause, ...: prefix, infix and postfix
-	weightJoin     = 1
+	weightJoin     = 2 // JoinExpr: the deparser takes twice the stack of an operator for it
 	weightSet      = 1
 	weightParen    = 1 // brackets behind another bracket, a comma, an operator: grouping, row, list of values
 	weightCall     = 3 // brackets behind a word: calls, OVER, FILTER, type modifiers, AS (...)
