@@ -7,7 +7,14 @@ type block struct {
 	// broken says that the block or one in it has a mistake: what is missing in it may be the mistake's fault, and is not
 	// reported again.
 	broken bool
+	// incomplete says that the block holds a key that nobody knows, or is no mapping: a key that seems missing may be there.
+	incomplete bool
+	// lost holds the keys whose value could not be read, or from which a part was left out.
+	lost map[string]bool
 }
+
+// lacks reports whether what was decoded for the key may not be all that was meant.
+func (b *block) lacks(key string) bool { return b.lost[key] || b.incomplete && !b.written(key) }
 
 // At returns where a key of the block was written; without a key, or for a key that was not written, where the block was.
 func (b *block) At(key ...string) Position {
@@ -25,11 +32,9 @@ func (b *block) written(key string) bool {
 	return ok
 }
 
-func (b *block) setBlock(at Position, keys map[string]Position, broken bool) {
-	b.at, b.keys, b.broken = at, keys, broken
-}
+func (b *block) setBlock(other block) { *b = other }
 
 // positioned is what every type that embeds block is.
 type positioned interface {
-	setBlock(at Position, keys map[string]Position, broken bool)
+	setBlock(block)
 }

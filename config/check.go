@@ -13,7 +13,7 @@ func check(c *Config, found *problems) {
 	checkUsers(c, found)
 	checkKeys(c, found)
 	checkAudit(c, found)
-	if len(c.Databases) == 0 && !c.broken && c.written("databases") {
+	if len(c.Databases) == 0 && c.written("databases") && !c.lacks("databases") {
 		found.add(c.At("databases"), "", "databases is empty")
 	}
 	for _, d := range c.Databases {
@@ -35,7 +35,7 @@ func checkListen(c *Config, found *problems) {
 			c.Listen.Address)
 		return
 	}
-	if c.Production && c.Listen.TLS == nil && !c.Listen.broken && !isLoopback(host) {
+	if c.Production && c.Listen.TLS == nil && !c.Listen.lacks("tls") && !isLoopback(host) {
 		found.add(at, "add listen.tls, or listen on a loopback address",
 			"production does not listen on %q without tls", c.Listen.Address)
 	}
@@ -47,7 +47,7 @@ func isLoopback(host string) bool {
 }
 
 func checkUsers(c *Config, found *problems) {
-	if len(c.Users) == 0 && !c.broken && c.written("users") {
+	if len(c.Users) == 0 && c.written("users") && !c.lacks("users") {
 		found.add(c.At("users"), "", "users is empty")
 	}
 	first := map[string]*User{}
@@ -72,6 +72,7 @@ func checkUsers(c *Config, found *problems) {
 			switch {
 			case role == "": // reported
 			case !isWord(role):
+				u.lost["roles"] = true
 				found.add(u.At("roles"), roleHint, "role %q of user %q is not a plain word", role, u.Name)
 			case seen[role]:
 				found.add(u.At("roles"), "", "user %q has role %q twice", u.Name, role)
@@ -89,11 +90,11 @@ func checkKeys(c *Config, found *problems) {
 	if c.Production && k.KEK != nil && k.KEK.Type == "file" {
 		found.add(k.KEK.At("type"), "", "production does not accept a local key file as KEK")
 	}
-	if len(k.Keysets) > 0 && !k.broken {
-		if k.KEK == nil {
+	if len(k.Keysets) > 0 {
+		if k.KEK == nil && !k.lacks("kek") {
 			found.add(k.At("keysets"), `add kek: {type: file, path: ...}`, "there are keysets but no keys.kek to wrap them")
 		}
-		if k.Store == nil {
+		if k.Store == nil && !k.lacks("store") {
 			found.add(k.At("keysets"), `add store: {type: folder, path: ...}`, "there are keysets but no keys.store to keep them")
 		}
 	}
@@ -105,7 +106,7 @@ func checkKeys(c *Config, found *problems) {
 }
 
 func checkAudit(c *Config, found *problems) {
-	if c.Audit.File == nil && !c.Audit.broken {
+	if c.Audit.File == nil && !c.Audit.lacks("file") {
 		for _, key := range []string{"all", "on_full"} {
 			if c.Audit.written(key) {
 				found.add(c.Audit.At(key), "add audit.file", "audit.%s has no effect without audit.file", key)
@@ -128,7 +129,7 @@ func checkDatasources(d *Database, found *problems) {
 	if err := checkName(d.Name); err != nil {
 		found.addCause(d.At(), "databases", err, "")
 	}
-	if len(d.Datasources) == 0 && !d.broken {
+	if len(d.Datasources) == 0 && d.written("datasources") && !d.lacks("datasources") {
 		found.add(d.At("datasources"), "", "databases.%s.datasources is empty", d.Name)
 	}
 	for i := range d.Datasources {

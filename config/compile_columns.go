@@ -13,6 +13,8 @@ type columnEntry struct {
 	source *Column
 	column *policy.Column
 	named  bool // some rule names it
+	// refused says that the type was refused, and reported.
+	refused bool
 }
 
 // domainUse remembers which column first used a search domain, and how.
@@ -40,10 +42,11 @@ func (c *databaseCompiler) columns(source *Table, t *policy.Table) []columnEntry
 		if len(column.Tags) < len(written.Tags) {
 			c.problems.add(written.At("tags"), "", "column %q of table %q has a tag twice", written.Name, source.Key)
 		}
+		before := len(c.problems.list)
 		if written.Encrypt != nil {
 			column.Encrypt = c.encrypt(source, t, written)
 		}
-		entries = append(entries, columnEntry{source: written, column: column})
+		entries = append(entries, columnEntry{source: written, column: column, refused: len(c.problems.list) > before})
 	}
 	return entries
 }
@@ -56,7 +59,7 @@ func (c *databaseCompiler) encrypt(source *Table, t *policy.Table, written *Colu
 	if source.Shard != nil && source.Shard.Column == written.Name {
 		c.problems.add(e.At(), "shard by another column", "%s is the shard key and cannot be encrypted", name)
 	}
-	if _, ok := c.config.Keys.Keysets[e.Keyset]; !ok && e.Keyset != "" && !c.config.Keys.broken {
+	if _, ok := c.config.Keys.Keysets[e.Keyset]; !ok && e.Keyset != "" && !c.config.lacks("keys") && !c.config.Keys.lacks("keysets") {
 		var known []string
 		for keyset := range c.config.Keys.Keysets {
 			known = append(known, keyset)

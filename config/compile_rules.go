@@ -130,7 +130,7 @@ func (c *databaseCompiler) ruleMask(r *rule) {
 	for _, entry := range c.tables {
 		for _, column := range entry.columns {
 			name := policy.ColumnName{Table: entry.table.Name, Column: column.column.Name}
-			if r.fits[name] == precisionNone || column.column.Type == "" || column.source.broken {
+			if r.fits[name] == precisionNone || column.column.Type == "" || column.source.broken || column.refused {
 				continue
 			}
 			if err := c.validators.Mask(mask.Type, maps.Clone(mask.Props), mask.OnUnmaskable, column.column.Type); err != nil {
@@ -163,7 +163,7 @@ func (c *databaseCompiler) ruleRoles(s *Rule) {
 	if s.written("roles") && len(s.Roles) == 0 && !s.broken {
 		c.problems.add(s.At("roles"), "remove the key for a rule that fits every role", "roles is empty")
 	}
-	if len(c.config.Users) == 0 || slices.ContainsFunc(c.config.Users, func(u User) bool { return u.broken }) {
+	if c.config.lacks("users") || slices.ContainsFunc(c.config.Users, func(u User) bool { return u.lacks("roles") }) {
 		return // the user is the mistake
 	}
 	var known []string
@@ -214,14 +214,17 @@ func (c *databaseCompiler) tagSelector(r *rule, tag string) {
 			}
 		}
 	}
-	if !found && !c.anyTableBroken() {
+	if !found && !c.anyTableLost() {
 		c.problems.add(r.source.At("tags"), didYouMean(tag, sortedSet(known), "known tags"), "no column has the tag %q", tag)
 	}
 }
 
-func (c *databaseCompiler) anyTableBroken() bool {
-	return slices.ContainsFunc(c.source.Tables, func(t *Table) bool { return t.broken }) ||
-		len(c.source.Tables) == 0 && c.source.broken
+// anyTableLost reports whether there may be tables, columns or tags that were not understood, and then reported.
+func (c *databaseCompiler) anyTableLost() bool {
+	return c.source.lacks("tables") || len(c.tables) < len(c.source.Tables) ||
+		slices.ContainsFunc(c.source.Tables, func(t *Table) bool {
+			return t.lacks("columns") || slices.ContainsFunc(t.Columns, func(column *Column) bool { return column.lacks("tags") })
+		})
 }
 
 func (c *databaseCompiler) fit(r *rule, entry *tableEntry, column *columnEntry, p precision) {
@@ -298,7 +301,7 @@ func (c *databaseCompiler) columnSelector(r *rule, text string) {
 		}
 	}
 	switch {
-	case found || c.anyTableBroken():
+	case found || c.anyTableLost():
 	case p == precisionPattern:
 		c.problems.add(at, "a pattern fits columns that are listed under a table's columns", "no column fits %q", text)
 	case !tableFound:
@@ -316,7 +319,7 @@ func (c *databaseCompiler) unlistedColumn(at Position, s selector, text string) 
 		known = append(known, column.column.Name)
 	}
 	hint := didYouMean(s.column.text, known, "")
-	if !strings.HasPrefix(hint, "did you mean") {
+	if closest(s.column.text, known) == "" {
 		hint = fmt.Sprintf("add %s: {type: ...} under databases.%s.tables.%s.columns", s.column.text, c.source.Name, entry.source.Key)
 	}
 	c.problems.add(at, hint, "column %q is not listed under its table", text)

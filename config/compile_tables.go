@@ -286,12 +286,13 @@ func (c *databaseCompiler) algorithmNames() []string {
 
 // unusedAlgorithms reports algorithms that no table uses: nothing has checked their properties.
 func (c *databaseCompiler) unusedAlgorithms() {
+	if c.anyTableLost() || slices.ContainsFunc(c.tables, func(e tableEntry) bool { return !e.placed }) {
+		return
+	}
 	for i := range c.source.Algorithms {
 		a := &c.source.Algorithms[i]
-		used := slices.ContainsFunc(c.source.Tables, func(t *Table) bool {
-			return t.Shard == nil && t.broken || t.Shard != nil && t.Shard.broken || t.Shard != nil && t.Shard.Algorithm == a.Name
-		})
-		if !used && (len(c.source.Tables) > 0 || !c.source.broken) {
+		used := slices.ContainsFunc(c.source.Tables, func(t *Table) bool { return t.Shard != nil && t.Shard.Algorithm == a.Name })
+		if !used {
 			c.problems.add(a.At(), "remove it", "algorithm %q is used by no table", a.Name)
 		}
 	}

@@ -143,8 +143,8 @@ type Shard struct {
 	block
 	Column    string   `key:"column,required"`
 	Algorithm string   `key:"algorithm,required"` // a name of Database.Algorithms
-	_         struct{} `key:"database" refused:"two-level sharding is not supported yet"`
-	_         struct{} `key:"table" refused:"two-level sharding is not supported yet"`
+	_         struct{} `key:"database" refused:"two-level sharding is not supported yet" hint:"write shard: {column: ..., algorithm: ...}"`
+	_         struct{} `key:"table" refused:"two-level sharding is not supported yet" hint:"write shard: {column: ..., algorithm: ...}"`
 }
 
 // Key fills a column that an INSERT leaves out.

@@ -33,14 +33,16 @@ func (d *decoder) block(n *node, v reflect.Value, path string) {
 		n = &node{kind: kindMapping, at: n.at}
 	}
 	fields := fieldsOf(v.Type())
-	excused := d.unknownKeys(n, fields, path)
+	excused, unknown := d.unknownKeys(n, fields, path)
+	lost := map[string]bool{}
 	for _, f := range fields {
+		beforeField := d.broken
 		child, ok := n.children[f.key]
 		full := dotted(path, f.key)
 		switch {
 		case f.refused != "":
 			if ok {
-				d.add(n.keyAt[f.key], "remove it", "%s: %s", full, f.refused)
+				d.add(n.keyAt[f.key], orHint(f.hint, "remove it"), "%s: %s", full, f.refused)
 			}
 		case ok:
 			d.field(f, child, v.Field(f.index), full)
@@ -53,8 +55,16 @@ func (d *decoder) block(n *node, v reflect.Value, path string) {
 		case f.typ.Kind() == reflect.Struct && f.typ != secretType: // a block that is made of defaults
 			d.block(&node{kind: kindMapping, at: n.at}, v.Field(f.index), full)
 		}
+		switch s, element := shapeOf(f.typ); {
+		case !ok:
+		case s == shapeNamed, s == shapeList && element.Kind() == reflect.Struct: // its blocks know for themselves
+			lost[f.key] = child.damaged || child.kind != kindMapping && child.kind != kindList
+		default:
+			lost[f.key] = d.broken > beforeField
+		}
 	}
-	v.Addr().Interface().(positioned).setBlock(n.at, n.keyAt, d.broken > before)
+	v.Addr().Interface().(positioned).setBlock(block{at: n.at, keys: n.keyAt, broken: d.broken > before, lost: lost,
+		incomplete: !isMapping || n.damaged || unknown})
 }
 
 func (d *decoder) missing(n *node, key, path string) {
@@ -66,34 +76,39 @@ func (d *decoder) missing(n *node, key, path string) {
 }
 
 // unknownKeys reports the keys of n that no field has. excused are the keys that were probably meant by them.
-func (d *decoder) unknownKeys(n *node, fields []field, path string) (excused []string) {
+func (d *decoder) unknownKeys(n *node, fields []field, path string) (excused []string, unknown bool) {
 	var known []string
 	for _, f := range fields {
 		if f.refused == "" {
 			known = append(known, f.key)
 		}
 	}
+	for _, f := range fields {
+		if f.refused != "" && slices.Contains(n.keys, f.key) {
+			excused = known // the block has another form
+		}
+	}
 	for _, key := range n.keys {
 		if slices.ContainsFunc(fields, func(f field) bool { return f.key == key }) {
 			continue
 		}
+		unknown = true
 		hint := didYouMean(key, known, "known keys")
 		if path == "" {
 			d.add(n.keyAt[key], hint, "unknown key %q", key)
 		} else {
 			d.add(n.keyAt[key], hint, "unknown key %q in %s", key, path)
 		}
-		for _, name := range known {
-			if hint == fmt.Sprintf("did you mean %q?", name) {
-				excused = append(excused, name)
-			}
-		}
+		excused = append(excused, closest(key, known))
 	}
-	return excused
+	return excused, unknown
 }
 
 // want reports whether n is of this kind, and the mistake if it is not.
 func (d *decoder) want(n *node, k kind, path string) bool {
+	if n.damaged {
+		d.broken++ // reported
+	}
 	switch n.kind {
 	case k:
 		return true
@@ -242,21 +257,21 @@ func (d *decoder) text(f field, n *node, v reflect.Value, path string) {
 	case f.path != "":
 		text = d.files.resolve(text)
 		if f.path == "file" {
-			d.existingFile(n.at, text, path)
+			d.existingFile(n, text, path)
 		}
 	}
 	v.SetString(text)
 }
 
 // existingFile reports a file that is missing, is a folder or may not be read.
-func (d *decoder) existingFile(at Position, file, path string) {
+func (d *decoder) existingFile(n *node, file, path string) {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil:
 		d.broken++
-		d.problems.addCause(at, path, withoutOperation(err), "relative paths begin at the folder of the configuration file")
+		d.problems.addCause(n.at, path, fileError(n.text, err), "relative paths begin at the folder of the configuration file")
 	case info.IsDir():
-		d.add(at, "", "%s: %s is a folder", path, file)
+		d.add(n.at, "", "%s: %s is a folder", path, n.text)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 //	default:"text"       decoded as if it had been written
 //	oneof:"a,b"          the only values
 //	later:"c,d"          values that are refused by name because they come later
-//	refused:"why"        the whole key is refused by name
+//	refused:"why"        the whole key is refused by name, with hint:"what instead"
 //	min:"1" max:"9"      of a number, size or time
 //	unit:"bytes"         a number that may be written with kB, MB or GB
 //	path:"any"|"file"    made absolute; "file" must exist
@@ -28,6 +28,7 @@ type field struct {
 	oneOf       []string
 	later       []string
 	refused     string
+	hint        string
 	min, max    string
 	unit        string
 	path        string
@@ -45,7 +46,7 @@ func fieldsOf(t reflect.Type) []field {
 			continue
 		}
 		one := field{
-			index: i, typ: f.Type, refused: f.Tag.Get("refused"), min: f.Tag.Get("min"), max: f.Tag.Get("max"),
+			index: i, typ: f.Type, refused: f.Tag.Get("refused"), hint: f.Tag.Get("hint"), min: f.Tag.Get("min"), max: f.Tag.Get("max"),
 			unit: f.Tag.Get("unit"), path: f.Tag.Get("path"), url: f.Tag.Get("url"),
 			oneOf: list(f.Tag.Get("oneof")), later: list(f.Tag.Get("later")),
 		}

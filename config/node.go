@@ -35,14 +35,16 @@ type node struct {
 	keyAt    map[string]Position
 	children map[string]*node
 	items    []*node // of a list
+	damaged  bool    // of a mapping: the parser has reported a key and left it out
 }
 
 // origin is what koanf does not carry: where a value was written and what YAML took it for.
 type origin struct {
-	kind  kind
-	at    Position
-	keyAt Position // where its key was written
-	keys  []string // of a mapping, in written order
+	kind    kind
+	at      Position
+	keyAt   Position // where its key was written
+	keys    []string // of a mapping, in written order
+	damaged bool     // of a mapping: a key was reported and left out
 }
 
 // origins holds the origin of each path.
@@ -62,7 +64,7 @@ func joinPath(path, key string) string {
 // node rebuilds the tree from koanf's merged values.
 func (o origins) node(value any, path string) *node {
 	from := o[path]
-	n := &node{kind: from.kind, at: from.at}
+	n := &node{kind: from.kind, at: from.at, damaged: from.damaged}
 	switch value := value.(type) {
 	case map[string]any:
 		n.kind, n.keyAt, n.children = kindMapping, map[string]Position{}, map[string]*node{}

@@ -17,12 +17,6 @@ const environmentPrefix = "PORTCULLIS_"
 // environmentDelimiter stands between keys in the name of a variable: single underscores are part of keys.
 const environmentDelimiter = "__"
 
-// reserved are variables with the prefix that are no keys: the command line and the tests read them.
-var reserved = []string{"PORTCULLIS_CONFIG", "PORTCULLIS_VECTORS"}
-
-// reservedPrefix begins variables that are left to tests.
-const reservedPrefix = "PORTCULLIS_TEST_"
-
 // environment makes koanf's provider of the overrides in environ.
 func environment(environ []string, names resolver, found *problems) env.Opt {
 	return env.Opt{
@@ -30,7 +24,7 @@ func environment(environ []string, names resolver, found *problems) env.Opt {
 		EnvironFunc: func() []string { return slices.Sorted(slices.Values(environ)) },
 		TransformFunc: func(name, value string) (string, any) {
 			rest := strings.TrimPrefix(name, environmentPrefix)
-			if slices.Contains(reserved, name) || strings.HasPrefix(name, reservedPrefix) || isServiceLink(rest) {
+			if !isOverride(rest) {
 				return "", nil
 			}
 			at := Position{File: name}
@@ -49,12 +43,28 @@ func environment(environ []string, names resolver, found *problems) env.Opt {
 	}
 }
 
+// isOverride tells variables that are meant as keys, right or wrong, from those that others own: the command line, tests,
+// Kubernetes. A key has a double underscore, or is a key of the file's first level; what looks like one is taken for one.
+func isOverride(rest string) bool {
+	if strings.Contains(rest, environmentDelimiter) {
+		return true
+	}
+	if isServiceLink(rest) {
+		return false
+	}
+	var first []string
+	for _, f := range fieldsOf(reflect.TypeFor[Config]()) {
+		if strings.HasPrefix(rest, strings.ToUpper(f.key)+"_") {
+			return true
+		}
+		first = append(first, f.key)
+	}
+	return closest(rest, first) != ""
+}
+
 // isServiceLink recognises the variables that Kubernetes sets for a service named portcullis or portcullis-...:
 // PORTCULLIS_SERVICE_HOST, PORTCULLIS_ADMIN_PORT_6432_TCP_ADDR.
 func isServiceLink(rest string) bool {
-	if strings.Contains(rest, environmentDelimiter) {
-		return false
-	}
 	words := strings.Split(rest, "_")
 	for i, word := range words {
 		after := words[i+1:]

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -76,13 +75,13 @@ func (p *parser) document(data []byte) *yaml.Node {
 		p.problems.add(Position{File: p.file}, "", "the file is empty")
 		return nil
 	case err != nil:
-		p.syntaxError(err)
+		p.syntaxError(data, err)
 		return nil
 	}
 	switch err := decoder.Decode(&next); {
 	case errors.Is(err, io.EOF):
 	case err != nil:
-		p.syntaxError(err)
+		p.syntaxError(data, err)
 	default:
 		p.problems.add(p.position(&next), "remove the line \"---\" and what follows", "the file holds a second document")
 	}
@@ -91,22 +90,6 @@ func (p *parser) document(data []byte) *yaml.Node {
 		return nil
 	}
 	return document.Content[0]
-}
-
-// syntaxLine finds the line in an error of package yaml: "yaml: line 3: did not find expected key".
-var syntaxLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
-
-func (p *parser) syntaxError(err error) {
-	at, message := Position{File: p.file}, err.Error()
-	if m := syntaxLine.FindStringSubmatch(message); m != nil {
-		at.Line, _ = strconv.Atoi(m[1])
-		message = m[2]
-	}
-	hint := ""
-	if strings.Contains(message, "cannot start any token") || strings.Contains(message, "alphabetic or numeric") {
-		hint = "quote values that begin with *, &, @, %, ` or a tab"
-	}
-	p.problems.add(at, hint, "%s", "not YAML: "+message)
 }
 
 // value converts a node and records its origin. ok is false if it was refused, and then reported.
@@ -132,8 +115,8 @@ func (p *parser) value(n *yaml.Node, path string, keyAt Position, depth int) (va
 			return nil, false
 		}
 		mapping := map[string]any{}
-		keys := p.mapping(n, mapping, path, depth)
-		p.origins[path] = origin{kind: kindMapping, at: at, keyAt: keyAt, keys: keys}
+		keys, damaged := p.mapping(n, mapping, path, depth)
+		p.origins[path] = origin{kind: kindMapping, at: at, keyAt: keyAt, keys: keys, damaged: damaged}
 		return mapping, true
 	case yaml.SequenceNode:
 		if !p.plainTag(n, "!!seq") {
@@ -162,8 +145,9 @@ func (p *parser) value(n *yaml.Node, path string, keyAt Position, depth int) (va
 	return nil, false
 }
 
-// mapping fills into with the pairs of n and what n merges, and returns the keys in written order.
-func (p *parser) mapping(n *yaml.Node, into map[string]any, path string, depth int) (keys []string) {
+// mapping fills into with the pairs of n and what n merges, and returns the keys in written order. damaged says that a key
+// was reported and left out.
+func (p *parser) mapping(n *yaml.Node, into map[string]any, path string, depth int) (keys []string, damaged bool) {
 	written := map[string]Position{}
 	var merged []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -175,10 +159,12 @@ func (p *parser) mapping(n *yaml.Node, into map[string]any, path string, depth i
 		}
 		key, ok := p.key(keyNode)
 		if !ok {
+			damaged = true
 			continue
 		}
 		if first, twice := written[key]; twice {
 			p.problems.add(at, fmt.Sprintf("it stands in line %d already", first.Line), "duplicate key %q", key)
+			damaged = true
 			continue
 		}
 		written[key] = at
@@ -188,7 +174,7 @@ func (p *parser) mapping(n *yaml.Node, into map[string]any, path string, depth i
 	for _, m := range merged {
 		keys = p.merge(m, into, written, keys, path, depth+1)
 	}
-	return keys
+	return keys, damaged
 }
 
 // pair puts the value of one key into a mapping; a refused value leaves its mark, so that the key does not count as missing.

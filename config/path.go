@@ -17,11 +17,11 @@ func (r pathResolver) resolve(path string) string {
 	return filepath.Join(r.folder, path)
 }
 
-// withoutOperation rewords "open /a/b: no such file or directory" as "/a/b: no such file or directory".
-func withoutOperation(err error) error {
+// fileError rewords "open /a/b: no such file or directory" with the path as it was written.
+func fileError(written string, err error) error {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {
-		return fmt.Errorf("%s: %w", pathError.Path, pathError.Err)
+		err = pathError.Err
 	}
-	return err
+	return fmt.Errorf("%s: %w", written, err)
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -69,8 +70,12 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(secretPrinted) }
 func resolveSecret(text string, files pathResolver, lookupEnv func(string) (string, bool)) (Secret, error) {
 	switch {
 	case strings.HasPrefix(text, secretFilePrefix):
-		value, err := readSecretFile(files.resolve(strings.TrimPrefix(text, secretFilePrefix)))
-		return Secret{value: &value, source: text}, err
+		path := strings.TrimPrefix(text, secretFilePrefix)
+		value, err := readSecretFile(files.resolve(path))
+		if err != nil {
+			return Secret{}, fileError(path, err)
+		}
+		return Secret{value: &value, source: text}, nil
 	case strings.HasPrefix(text, secretEnvPrefix):
 		name := strings.TrimPrefix(text, secretEnvPrefix)
 		value, ok := lookupEnv(name)
@@ -85,24 +90,24 @@ func resolveSecret(text string, files pathResolver, lookupEnv func(string) (stri
 func readSecretFile(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return "", withoutOperation(err)
+		return "", err
 	}
 	defer file.Close()
 	if info, err := file.Stat(); err != nil {
-		return "", withoutOperation(err)
+		return "", err
 	} else if info.IsDir() {
-		return "", fmt.Errorf("%s is a folder", path)
+		return "", errors.New("is a folder")
 	}
 	data, err := io.ReadAll(io.LimitReader(file, secretBytesMax+1))
 	if err != nil {
-		return "", withoutOperation(err)
+		return "", err
 	}
 	if len(data) > secretBytesMax {
-		return "", fmt.Errorf("%s is longer than %d bytes", path, secretBytesMax)
+		return "", fmt.Errorf("longer than %d bytes", secretBytesMax)
 	}
 	value := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if value == "" {
-		return "", fmt.Errorf("%s is empty", path)
+		return "", errors.New("is empty")
 	}
 	return value, nil
 }

@@ -9,19 +9,24 @@ import (
 // didYouMean returns the hint `did you mean "address"?` if one of the known names is close to the written one; otherwise it lists the
 // known names if they are few, after the label ("known keys").
 func didYouMean(written string, known []string, label string) string {
-	best, distanceBest := "", len(written)/3+2
-	for _, name := range slices.Sorted(slices.Values(known)) {
-		if d := editDistance(strings.ToLower(written), strings.ToLower(name)); d < distanceBest {
-			best, distanceBest = name, d
-		}
-	}
-	switch {
+	switch best := closest(written, known); {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
 	case len(known) > 0 && len(known) <= suggestionsMax:
 		return label + ": " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
 	}
 	return ""
+}
+
+// closest returns the known name that the written one was probably meant to be, "" if none is close. Case is ignored.
+func closest(written string, known []string) string {
+	best, distanceBest := "", len(written)/3+2
+	for _, name := range slices.Sorted(slices.Values(known)) {
+		if d := editDistance(strings.ToLower(written), strings.ToLower(name)); d < distanceBest {
+			best, distanceBest = name, d
+		}
+	}
+	return best
 }
 
 // suggestionsMax is how many names a hint lists.
