@@ -96,6 +96,43 @@ func TestWireScriptsPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	runWireScripts(t, cluster.URL("shop"), targetPostgres)
+	t.Run("what does not fit is told", func(t *testing.T) { testWireScriptMismatches(t, cluster.URL("shop")) })
+}
+
+// testWireScriptMismatches holds the runner itself against scripts that are wrong.
+func testWireScriptMismatches(t *testing.T, url string) {
+	const ask = "send Query \"SELECT 'a' AS a\"\n"
+	for _, test := range []struct{ script, want string }{
+		{ask + "expect DataRow a", "wrong.txt:2: want DataRow, got RowDescription a:25:0"},
+		{ask + "expect RowDescription b", "wrong.txt:2: column 1: want [\"b\"], got [\"a\"]"},
+		{ask + "expect RowDescription a:23", "wrong.txt:2: column 1: want [\"a\" \"23\"], got [\"a\" \"25\"]"},
+		{ask + "until DataRow NULL", "wrong.txt:2: want [\"\\x00NULL\"], got [\"a\"]"},
+		{ask + "until CommandComplete SELECT", "wrong.txt:2: want [\"SELECT\"], got [\"SELECT 1\"]"},
+		{ask + "until ReadyForQuery T", "wrong.txt:2: want [\"T\"], got [\"I\"]"},
+		{"send Query SELEC\nuntil ErrorResponse C=42P01", "wrong.txt:2: field C: want \"42P01\", got \"42601\""},
+		{"send Query SELEC\nuntil ErrorResponse code=42601", "wrong.txt:2: field \"code\" is not known here"},
+		{ask + "expect Closed", "wrong.txt:2: want the connection closed, got RowDescription"},
+		{ask + "postgres: expect BindComplete\nportcullis: until ReadyForQuery I", "wrong.txt:2: want BindComplete"},
+		{"send Sync", "wrong.txt: the script ends with messages that nothing answers"},
+		{"send Synk", "wrong.txt:1: there is no message Synk to be sent"},
+		{"send Sync now=1", "wrong.txt:1: Sync does not know all of these arguments"},
+		{"ask Query", "wrong.txt:1: want send, expect or until and a message"},
+		{"send Query \"SELECT", "wrong.txt:1: a quote without end"},
+	} {
+		file := filepath.Join(t.TempDir(), "wrong.txt")
+		if err := os.WriteFile(file, []byte(test.script), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		script, err := readWireScript(file, targetPostgres)
+		if err == nil {
+			ctx, cancel := context.WithTimeout(context.Background(), wireScriptTimeout)
+			err = script.run(ctx, url)
+			cancel()
+		}
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s\n got %v\nwant %s", test.script, err, test.want)
+		}
+	}
 }
 
 // wireScript is a script as one target runs it.

@@ -20,7 +20,7 @@ import (
 type Config struct {
 	// Datasource is its name, for messages.
 	Datasource string
-	// URL is libpq's, and secret.
+	// URL is libpq's, and secret. What it leaves out comes from libpq's environment variables (PGHOST, ...).
 	URL string
 	// Params are startup parameters, put over those of URL: application_name, search_path, ...
 	Params map[string]string

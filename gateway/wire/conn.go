@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
@@ -21,7 +22,8 @@ type Conn struct {
 
 	base    net.Conn // the socket, for deadlines
 	net     net.Conn // base, or TLS over it
-	waiter  *waiter  // reads and writes base as the system does; nil if net is more than a socket of the system
+	secure  atomic.Pointer[tls.Conn]
+	waiter  *waiter // reads and writes base as the system does; nil if net is more than a socket of the system
 	buffers *Buffers
 	limits  Limits
 
@@ -46,6 +48,9 @@ func NewConn(nc net.Conn, limits Limits, buffers *Buffers) *Conn {
 	c.readEnd.set = nc.SetReadDeadline
 	c.writeEnd.set = nc.SetWriteDeadline
 	c.waiter = newWaiter(nc)
+	if secure, ok := nc.(*tls.Conn); ok {
+		c.secure.Store(secure)
+	}
 	return c
 }
 
@@ -57,15 +62,22 @@ func (c *Conn) RemoteAddr() net.Addr { return c.base.RemoteAddr() }
 
 // TLS returns the state of TLS, and false if the connection is not encrypted.
 func (c *Conn) TLS() (tls.ConnectionState, bool) {
-	if t, ok := c.net.(*tls.Conn); ok {
-		return t.ConnectionState(), true
+	if secure := c.secure.Load(); secure != nil {
+		return secure.ConnectionState(), true
 	}
 	return tls.ConnectionState{}, false
 }
 
 // Close closes the socket; reads and writes under way end with an error. What Out holds is not sent. It may be called
 // from any goroutine, more than once.
-func (c *Conn) Close() error { return c.net.Close() }
+func (c *Conn) Close() error {
+	c.readEnd.close()
+	c.writeEnd.close()
+	if secure := c.secure.Load(); secure != nil {
+		return secure.Close()
+	}
+	return c.base.Close()
+}
 
 // Read returns the next message, waiting for it if none is buffered. Message.Body holds until the next Read, Peek not
 // counted. Errors: io.EOF if the peer closed between two messages, io.ErrUnexpectedEOF if it closed within one,

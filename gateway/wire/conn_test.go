@@ -368,6 +368,33 @@ func TestFlushKeepsWhatWasNotSent(t *testing.T) {
 	}
 }
 
+// A context that lives on does not keep what was closed, and ends nothing more.
+func TestCloseForgetsTheContext(t *testing.T) {
+	client, server := tcpPair(t)
+	c := authenticated(server, Limits{})
+	ctx, cancel := context.WithCancel(context.Background())
+	if _, err := client.Write(batch()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if c.readEnd.stop == nil {
+		t.Fatal("the context is not watched")
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c.readEnd.stop != nil {
+		t.Error("the context is still watched")
+	}
+	cancel()
+	c.Out.Sync()
+	if err := c.Flush(context.Background()); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("got %v, want a closed connection", err)
+	}
+}
+
 // One goroutine reads while another one writes, under contexts of their own.
 func TestReadAndFlushAtOnce(t *testing.T) {
 	near, far := tcpPair(t)

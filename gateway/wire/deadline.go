@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -17,11 +18,12 @@ var longAgo = time.Unix(1, 0)
 type deadline struct {
 	set func(time.Time) error
 
-	ctx  context.Context
-	stop func() bool
+	ctx context.Context // the one that is applied; the reader's or writer's alone
 
-	mu         sync.Mutex // between apply and the function that a cancelled context runs
+	mu         sync.Mutex // over what follows, and over set
+	stop       func() bool
 	generation uint64
+	closed     bool
 }
 
 // apply makes ctx the one whose end ends a wait. It replaces the one before.
@@ -29,39 +31,50 @@ func (d *deadline) apply(ctx context.Context) error {
 	if ctx == d.ctx {
 		return nil
 	}
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	d.release()
 	d.mu.Lock()
-	d.generation++
-	generation := d.generation
+	defer d.mu.Unlock()
+	if d.closed {
+		return net.ErrClosed
+	}
+	d.release()
+	d.ctx = nil
 	at, _ := ctx.Deadline()
-	err := d.set(at)
-	d.mu.Unlock()
-	if err != nil {
+	if err := d.set(at); err != nil {
 		return err
 	}
 	d.ctx = ctx
-	if ctx.Done() != nil {
-		d.stop = context.AfterFunc(ctx, func() {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			if d.generation == generation {
-				_ = d.set(longAgo)
-			}
-		})
+	if ctx.Done() == nil {
+		return nil
 	}
+	generation := d.generation
+	d.stop = context.AfterFunc(ctx, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.generation == generation {
+			_ = d.set(longAgo)
+		}
+	})
 	return nil
 }
 
-// release forgets the context. The socket's deadline stays as it is until the next apply.
+// close forgets the context for good, so that a context that lives on does not keep the connection in memory.
+func (d *deadline) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	d.release()
+}
+
+// release makes the end of the context before of no more effect. mu is held.
 func (d *deadline) release() {
+	d.generation++
 	if d.stop != nil {
 		d.stop()
 		d.stop = nil
 	}
-	d.ctx = nil
 }
 
 // explain replaces a timeout of the socket by the end of the context that brought it about.

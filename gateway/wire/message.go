@@ -76,5 +76,6 @@ type Message struct {
 	frame []byte
 }
 
-// Frame returns the message as it travels: type, length and Body. It aliases Body's buffer.
+// Frame returns the message as it travels: type, length and Body. It aliases Body's buffer. It is nil for a Message that
+// no Conn has read.
 func (m Message) Frame() []byte { return m.frame }

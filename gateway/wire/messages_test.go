@@ -313,6 +313,15 @@ func TestBindView(t *testing.T) {
 	}
 }
 
+func TestForwardOfAMessageThatWasNotRead(t *testing.T) {
+	var o, want Output
+	o.Forward(Message{Type: TypeQuery, Body: []byte("SELECT 1\x00")})
+	want.Query("SELECT 1")
+	if !bytes.Equal(o.Bytes(), want.Bytes()) {
+		t.Errorf("got %q", o.Bytes())
+	}
+}
+
 func TestManyParameters(t *testing.T) {
 	var o Output
 	b := o.Bind("", "", nil, ParamsMax)

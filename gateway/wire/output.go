@@ -35,8 +35,16 @@ func (o *Output) Append(frames []byte) {
 	o.b = append(o.b, frames...)
 }
 
-// Forward adds m as it was read.
-func (o *Output) Forward(m Message) { o.Append(m.frame) }
+// Forward adds m, as it was read if it was.
+func (o *Output) Forward(m Message) {
+	if m.frame != nil {
+		o.Append(m.frame)
+		return
+	}
+	start := o.begin(m.Type)
+	o.bytes(m.Body)
+	o.end(start)
+}
 
 // Truncate takes back all but the first size bytes: what Len was before the messages that shall not be sent.
 func (o *Output) Truncate(size int) { o.b = o.b[:size] }

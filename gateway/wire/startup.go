@@ -171,7 +171,7 @@ func (p *prefixedConn) Read(b []byte) (int, error) {
 }
 
 func (c *Conn) answerSSLRequest(ctx context.Context, config *tls.Config) error {
-	if _, encrypted := c.net.(*tls.Conn); encrypted || config == nil {
+	if c.secure.Load() != nil || config == nil {
 		c.Out.byte('N')
 		return c.Flush(ctx)
 	}
@@ -202,6 +202,7 @@ func (c *Conn) startTLS(ctx context.Context, config *tls.Config) error {
 		return fmt.Errorf("TLS handshake: %w", c.readEnd.explain(err))
 	}
 	c.net, c.waiter = encrypted, nil
+	c.secure.Store(encrypted)
 	return nil
 }
 
