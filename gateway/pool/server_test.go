@@ -616,7 +616,8 @@ func TestReadGoesOnAfterItsContext(t *testing.T) {
 
 func TestServerThatEnds(t *testing.T) {
 	s := dialTest(t, config())
-	if err := cluster.Exec(testContext(t), "postgres", fmt.Sprintf("SELECT pg_terminate_backend(%d, 5000)", s.PID())); err != nil {
+	terminate := fmt.Sprintf("SELECT pg_terminate_backend(%d, 5000)", s.PID())
+	if err := cluster.Exec(testContext(t), "postgres", terminate); err != nil {
 		t.Fatal(err)
 	}
 	s.Query("SELECT 1")

@@ -214,12 +214,18 @@ func TestBrokenBodies(t *testing.T) {
 		body   []byte
 		decode func([]byte) *sqlstate.Error
 	}{
-		"Bind":     {o.Bytes()[headerBytes:], func(b []byte) *sqlstate.Error { _, err := DecodeBind(b); return err }},
-		"Parse":    {[]byte("s\x00q\x00\x00\x01\x00\x00\x00\x19"), func(b []byte) *sqlstate.Error { _, err := DecodeParse(b); return err }},
+		"Bind": {o.Bytes()[headerBytes:], func(b []byte) *sqlstate.Error { _, err := DecodeBind(b); return err }},
+		"Parse": {[]byte("s\x00q\x00\x00\x01\x00\x00\x00\x19"), func(b []byte) *sqlstate.Error {
+			_, err := DecodeParse(b)
+			return err
+		}},
 		"Query":    {[]byte("q\x00"), func(b []byte) *sqlstate.Error { _, err := DecodeQuery(b); return err }},
 		"Describe": {[]byte("Ss\x00"), func(b []byte) *sqlstate.Error { _, _, err := DecodeDescribe(b); return err }},
 		"Close":    {[]byte("Ps\x00"), func(b []byte) *sqlstate.Error { _, _, err := DecodeClose(b); return err }},
-		"Execute":  {[]byte("p\x00\x00\x00\x00\x01"), func(b []byte) *sqlstate.Error { _, _, err := DecodeExecute(b); return err }},
+		"Execute": {[]byte("p\x00\x00\x00\x00\x01"), func(b []byte) *sqlstate.Error {
+			_, _, err := DecodeExecute(b)
+			return err
+		}},
 		"DataRow": {[]byte("\x00\x02\x00\x00\x00\x01x\xff\xff\xff\xff"), func(b []byte) *sqlstate.Error {
 			_, err := DecodeDataRow(b)
 			return err

@@ -109,7 +109,8 @@ func serveOnce(nc net.Conn, scram *SCRAM, verifiers map[string]string, limits Li
 
 func TestAuthenticateClientsOfPgx(t *testing.T) {
 	verifiers := map[string]string{}
-	for user, password := range map[string]string{"app": "secret", "unicode": "pass\u00a0w\u00f6rt", "unprepared": "a\u0007b"} {
+	passwords := map[string]string{"app": "secret", "unicode": "pass\u00a0w\u00f6rt", "unprepared": "a\u0007b"}
+	for user, password := range passwords {
 		v, err := Verifier(password, rand.Reader)
 		if err != nil {
 			t.Fatal(err)
@@ -244,16 +245,19 @@ func TestBrokenExchanges(t *testing.T) {
 		sent [][]byte
 		text string
 	}{
-		"another message":        {[][]byte{query.Bytes()}, "expected SASL response, got message type 81"},
-		"another mechanism":      {[][]byte{initial("PLAIN", "x")}, "client selected an invalid SASL authentication mechanism"},
-		"channel binding":        {[][]byte{initial("SCRAM-SHA-256", "p=tls-unique,,n=,r=x")}, "malformed SCRAM message"},
-		"nonsense":               {[][]byte{initial("SCRAM-SHA-256", "x")}, "malformed SCRAM message"},
-		"no length":              {[][]byte{response("SCRAM-SHA-256\x00")}, "insufficient data left in message"},
-		"a length beyond":        {[][]byte{response("SCRAM-SHA-256\x00\x00\x00\x00\x09abc")}, "insufficient data left in message"},
-		"a later nonsense":       {[][]byte{begin, response("x")}, "malformed SCRAM message"},
-		"another nonce":          {[][]byte{begin, response("c=biws,r=clientnonceother,p=AAAA")}, "malformed SCRAM message"},
-		"more than 10 KB":        {[][]byte{initial("SCRAM-SHA-256", strings.Repeat("x", 10_001))}, "invalid message length"},
-		"an empty first message": {[][]byte{response("SCRAM-SHA-256\x00\xff\xff\xff\xff"), response("x")}, "malformed SCRAM message"},
+		"another message": {[][]byte{query.Bytes()}, "expected SASL response, got message type 81"},
+		"another mechanism": {[][]byte{initial("PLAIN", "x")},
+			"client selected an invalid SASL authentication mechanism"},
+		"channel binding": {[][]byte{initial("SCRAM-SHA-256", "p=tls-unique,,n=,r=x")}, "malformed SCRAM message"},
+		"nonsense":        {[][]byte{initial("SCRAM-SHA-256", "x")}, "malformed SCRAM message"},
+		"no length":       {[][]byte{response("SCRAM-SHA-256\x00")}, "insufficient data left in message"},
+		"a length beyond": {[][]byte{response("SCRAM-SHA-256\x00\x00\x00\x00\x09abc")},
+			"insufficient data left in message"},
+		"a later nonsense": {[][]byte{begin, response("x")}, "malformed SCRAM message"},
+		"another nonce":    {[][]byte{begin, response("c=biws,r=clientnonceother,p=AAAA")}, "malformed SCRAM message"},
+		"more than 10 KB":  {[][]byte{initial("SCRAM-SHA-256", strings.Repeat("x", 10_001))}, "invalid message length"},
+		"an empty first message": {[][]byte{response("SCRAM-SHA-256\x00\xff\xff\xff\xff"), response("x")},
+			"malformed SCRAM message"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			near, far := tcpPair(t)

@@ -68,7 +68,8 @@ func TestReadStartup(t *testing.T) {
 			want:  &Startup{User: "app", Database: "app", Parameters: map[string]string{}},
 			reply: "NN"},
 		{name: "a second SSLRequest", input: append(packet(codeSSLRequest, ""), packet(codeSSLRequest, "")...),
-			code: sqlstate.FeatureNotSupported, text: "unsupported frontend protocol 1234.5679: server supports 3.0 to 3.0"},
+			code: sqlstate.FeatureNotSupported,
+			text: "unsupported frontend protocol 1234.5679: server supports 3.0 to 3.0"},
 		{name: "version 2", input: packet(2<<16, "app"),
 			code: sqlstate.FeatureNotSupported, text: "unsupported frontend protocol 2.0: server supports 3.0 to 3.0"},
 		{name: "no user", input: packet(version30, "database\x00shop\x00\x00"),
@@ -163,17 +164,22 @@ func TestSmuggledBytesAreRefused(t *testing.T) {
 
 func TestStartupOverTLS(t *testing.T) {
 	config := serverTLS(t)
+	trusting := func(protocols ...string) *tls.Config {
+		return &tls.Config{InsecureSkipVerify: true, NextProtos: protocols}
+	}
+	tls12 := trusting()
+	tls12.MaxVersion = tls.VersionTLS12
 	for name, client := range map[string]struct {
 		config  *tls.Config
 		direct  bool
 		refused bool
 	}{
-		"after SSLRequest":             {config: &tls.Config{InsecureSkipVerify: true}},
-		"after SSLRequest, with ALPN":  {config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"postgresql"}}},
-		"TLS 1.2":                      {config: &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}},
-		"direct":                       {config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"postgresql"}}, direct: true},
-		"direct, without ALPN":         {config: &tls.Config{InsecureSkipVerify: true}, direct: true, refused: true},
-		"direct, for another protocol": {config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}, direct: true, refused: true},
+		"after SSLRequest":             {config: trusting()},
+		"after SSLRequest, with ALPN":  {config: trusting("postgresql")},
+		"TLS 1.2":                      {config: tls12},
+		"direct":                       {config: trusting("postgresql"), direct: true},
+		"direct, without ALPN":         {config: trusting(), direct: true, refused: true},
+		"direct, for another protocol": {config: trusting("h2"), direct: true, refused: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			near, far := tcpPair(t)
@@ -261,7 +267,8 @@ func serverTLS(t testing.TB) *tls.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+		DNSNames: []string{"localhost"}}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
