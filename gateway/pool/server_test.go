@@ -239,6 +239,8 @@ func waitForNobody(t *testing.T, role string) {
 	}
 }
 
+func brokenDialer(context.Context, string, string) (net.Conn, error) { return nil, io.ErrNoProgress }
+
 func TestDialErrors(t *testing.T) {
 	ctx := testContext(t)
 	secretURL := "postgres://u:hunter2@127.0.0.1:1/db?sslmode=nonsense"
@@ -255,8 +257,7 @@ func TestDialErrors(t *testing.T) {
 			Params: map[string]string{"no_such_setting": "1"}}, nil},
 		"non-standard strings": {Config{URL: cluster.URLFor(backendRole, backendPassword, "postgres"),
 			Params: map[string]string{"standard_conforming_strings": "off"}}, ErrServerSetting},
-		"a broken dialer": {Config{URL: cluster.URL("postgres"),
-			DialNet: func(context.Context, string, string) (net.Conn, error) { return nil, io.ErrNoProgress }}, io.ErrNoProgress},
+		"a broken dialer": {Config{URL: cluster.URL("postgres"), DialNet: brokenDialer}, io.ErrNoProgress},
 	} {
 		test.config.Datasource = "ds_9"
 		_, err := Dial(ctx, test.config)
