@@ -1,0 +1,175 @@
+package rewrite
+
+import (
+	"container/list"
+	"context"
+	"encoding/binary"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+)
+
+// cache keeps plans and refusals by all that their meaning depends on. It is bounded; the least recently used question is
+// forgotten first. Questions in flight are asked once, however many sessions wait.
+type cache struct {
+	flight singleflight.Group
+
+	mu      sync.Mutex
+	max     int
+	entries map[string]*list.Element // of *cached
+	recent  *list.List
+}
+
+type cached struct {
+	key string
+	// pinned are the literals whose values are part of the question; answers are kept by those values.
+	pinned  []int
+	answers map[string]answer
+}
+
+type answer struct {
+	plan    *Plan
+	refusal *sqlstate.Error // Position relative to the statement
+	pinned  []int
+}
+
+// answersMax bounds the answers of one skeleton that differ in pinned literals only.
+const answersMax = 256
+
+func newCache(max int) *cache {
+	return &cache{max: max, entries: map[string]*list.Element{}, recent: list.New()}
+}
+
+// parses reports that a statement of this skeleton has been parsed before.
+func (c *cache) parses(skeleton string) bool { return c.get("parse\x00"+skeleton) != nil }
+
+func (c *cache) noteParses(skeleton string) { c.put("parse\x00"+skeleton, nil, "", answer{}) }
+
+// plan answers from the cache, or with make, whose second result says whether to keep the answer.
+func (c *cache) plan(ctx context.Context, s *Statement, env *Env, make func() (answer, bool)) (*Plan, *sqlstate.Error) {
+	key := planKey(s, env)
+	if a, ok := c.lookup(key, s); ok {
+		return a.give(s)
+	}
+	// The flight's key holds all literals: which of them matter is known only afterwards.
+	result, _, _ := c.flight.Do(key+"\x00"+values(s, allLiterals(s)), func() (any, error) {
+		a, keep := make()
+		if keep && ctx.Err() == nil {
+			c.put(key, a.pinned, values(s, a.pinned), a)
+		}
+		return a, nil
+	})
+	a := result.(answer)
+	return a.give(s)
+}
+
+// give returns the answer with the position of a refusal in the string that s came from.
+func (a answer) give(s *Statement) (*Plan, *sqlstate.Error) {
+	if a.refusal == nil {
+		return a.plan, nil
+	}
+	out := *a.refusal
+	if out.Position > 0 {
+		out.Position += s.start
+	}
+	return nil, &out
+}
+
+// planKey spells out everything that a plan depends on, but for the values of pinned literals.
+func planKey(s *Statement, env *Env) string {
+	var b strings.Builder
+	b.Grow(len(s.Skeleton) + 128)
+	var fixed [16]byte
+	binary.BigEndian.PutUint64(fixed[:8], env.Generation)
+	binary.BigEndian.PutUint64(fixed[8:], env.Catalog.Version())
+	b.Write(fixed[:])
+	list := func(items ...string) {
+		for _, item := range items {
+			b.Write(binary.AppendUvarint(nil, uint64(len(item))))
+			b.WriteString(item)
+		}
+		b.WriteByte(0)
+	}
+	list(env.Database.Name)
+	list(env.View.Roles...)
+	list(env.SearchPath...)
+	for _, oid := range env.ParamOIDs {
+		b.Write(binary.AppendUvarint(nil, uint64(oid)))
+	}
+	b.WriteByte(0)
+	b.WriteString(s.Skeleton)
+	return b.String()
+}
+
+func values(s *Statement, indexes []int) string {
+	if len(indexes) == 0 {
+		return ""
+	}
+	var b []byte
+	for _, i := range indexes {
+		if i < len(s.Literals) {
+			b = binary.AppendUvarint(b, uint64(len(s.Literals[i].Value)))
+			b = append(b, s.Literals[i].Value...)
+		}
+	}
+	return string(b)
+}
+
+func (c *cache) get(key string) *cached {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.entries[key]
+	if !ok {
+		return nil
+	}
+	c.recent.MoveToFront(e)
+	return e.Value.(*cached)
+}
+
+func (c *cache) lookup(key string, s *Statement) (answer, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.entries[key]
+	if !ok {
+		return answer{}, false
+	}
+	c.recent.MoveToFront(e)
+	entry := e.Value.(*cached)
+	a, ok := entry.answers[values(s, entry.pinned)]
+	return a, ok
+}
+
+func (c *cache) put(key string, pinned []int, values string, a answer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.entries[key]
+	if !ok {
+		e = c.recent.PushFront(&cached{key: key, pinned: pinned, answers: map[string]answer{}})
+		c.entries[key] = e
+		if c.recent.Len() > c.max {
+			last := c.recent.Back()
+			c.recent.Remove(last)
+			delete(c.entries, last.Value.(*cached).key)
+		}
+	}
+	entry := e.Value.(*cached)
+	if !equalInts(entry.pinned, pinned) || len(entry.answers) >= answersMax {
+		entry.pinned, entry.answers = pinned, map[string]answer{}
+	}
+	entry.answers[values] = a
+}
+
+func equalInts(a, b []int) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}

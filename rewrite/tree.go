@@ -1,0 +1,199 @@
+package rewrite
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	pg_query "github.com/pganalyze/pg_query_go/v5"
+	"github.com/pganalyze/pg_query_go/v5/parser"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+)
+
+// parse returns the one statement of text. Positions of a syntax error count characters of text.
+func parse(text string) (*pg_query.Node, *sqlstate.Error) {
+	result, err := pg_query.Parse(text)
+	if err != nil {
+		var syntax *parser.Error
+		if errors.As(err, &syntax) && syntax.Cursorpos > 0 {
+			return nil, syntaxError(text, syntax.Cursorpos)
+		}
+		return nil, sqlstate.New(sqlstate.SyntaxError, "syntax error").WithHint(newerSyntaxHint)
+	}
+	switch len(result.Stmts) {
+	case 0:
+		return nil, nil
+	case 1:
+		return result.Stmts[0].Stmt, nil
+	}
+	return nil, sqlstate.New(sqlstate.InternalError, "the parser found more statements than the scanner").
+		WithRule("scanner-disagrees")
+}
+
+const newerSyntaxHint = "The statement is read with the grammar of PostgreSQL 16; syntax of later versions is not understood."
+
+// syntaxError words an error as PostgreSQL does, but quotes the token at the position only if it is a keyword or
+// punctuation: anything else may be a piece of a literal whose quoting went wrong.
+func syntaxError(text string, position int) *sqlstate.Error {
+	e := sqlstate.New(sqlstate.SyntaxError, "syntax error").At(position)
+	runes := []rune(text)
+	if position > len(runes) {
+		e.Message = "syntax error at end of input"
+		return e
+	}
+	if token := harmlessToken(text, int32(len(string(runes[:position-1])))); token != "" {
+		e.Message = fmt.Sprintf("syntax error at or near %q", token)
+	}
+	return e.WithHint(newerSyntaxHint)
+}
+
+// harmlessToken returns the keyword or punctuation that starts at the byte, or nothing.
+func harmlessToken(text string, start int32) string {
+	result, err := pg_query.Scan(text)
+	if err != nil {
+		return ""
+	}
+	for _, t := range result.Tokens {
+		if t.Start != start {
+			continue
+		}
+		if t.KeywordKind != pg_query.KeywordKind_NO_KEYWORD || t.Token < 256 {
+			return text[t.Start:t.End]
+		}
+	}
+	return ""
+}
+
+// deparse prints a statement.
+func deparse(statement *pg_query.Node) (string, error) {
+	return pg_query.Deparse(&pg_query.ParseResult{Stmts: []*pg_query.RawStmt{{Stmt: statement}}})
+}
+
+// visit calls f for every message below m, m included, parents first. f returning false leaves out what lies below.
+func visit(m protoreflect.Message, f func(protoreflect.Message) bool) {
+	if !m.IsValid() || !f(m) {
+		return
+	}
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if field.Message() == nil {
+			return true
+		}
+		if field.IsList() {
+			list := value.List()
+			for i := range list.Len() {
+				visit(list.Get(i).Message(), f)
+			}
+			return true
+		}
+		visit(value.Message(), f)
+		return true
+	})
+}
+
+// sameTree reports whether two trees are equal but for the places in the text that their nodes came from.
+func sameTree(a, b proto.Message) bool {
+	a, b = proto.Clone(a), proto.Clone(b)
+	clearPlaces(a)
+	clearPlaces(b)
+	return proto.Equal(a, b)
+}
+
+// clearPlaces removes every location, and the statement lengths that the parser notes.
+func clearPlaces(m proto.Message) {
+	visit(m.ProtoReflect(), func(m protoreflect.Message) bool {
+		for _, name := range []protoreflect.Name{"location", "stmt_location", "stmt_len"} {
+			if field := m.Descriptor().Fields().ByName(name); field != nil && field.Kind() == protoreflect.Int32Kind {
+				m.Clear(field)
+			}
+		}
+		return true
+	})
+}
+
+// location returns the place of m in the text it was parsed from, if it has one.
+func location(m protoreflect.Message) (int32, bool) {
+	field := m.Descriptor().Fields().ByName("location")
+	if field == nil || field.Kind() != protoreflect.Int32Kind {
+		return 0, false
+	}
+	return int32(m.Get(field).Int()), true
+}
+
+// places lists the locations of two trees of one shape, side by side. ok is false if the shapes differ.
+func places(a, b proto.Message) (pairs [][2]int32, ok bool) {
+	list := func(m proto.Message) (places []int32, names []protoreflect.FullName) {
+		var walk func(protoreflect.Message)
+		walk = func(m protoreflect.Message) {
+			if l, has := location(m); has {
+				places = append(places, l)
+				names = append(names, m.Descriptor().FullName())
+			}
+			fields := m.Descriptor().Fields()
+			for i := range fields.Len() { // declared order, so that both walks agree
+				field := fields.Get(i)
+				if field.Message() == nil || !m.Has(field) {
+					continue
+				}
+				if field.IsList() {
+					list := m.Get(field).List()
+					for j := range list.Len() {
+						walk(list.Get(j).Message())
+					}
+				} else {
+					walk(m.Get(field).Message())
+				}
+			}
+		}
+		walk(m.ProtoReflect())
+		return places, names
+	}
+	pa, na := list(a)
+	pb, nb := list(b)
+	if !slices.Equal(na, nb) {
+		return nil, false
+	}
+	for i := range pa {
+		pairs = append(pairs, [2]int32{pa[i], pb[i]})
+	}
+	return pairs, true
+}
+
+// names returns the strings of a list of String nodes, and whether it holds nothing else.
+func names(list []*pg_query.Node) ([]string, bool) {
+	out := make([]string, 0, len(list))
+	for _, n := range list {
+		s, ok := n.GetNode().(*pg_query.Node_String_)
+		if !ok {
+			return nil, false
+		}
+		out = append(out, s.String_.Sval)
+	}
+	return out, true
+}
+
+// nodeKind names a node for messages: "SubLink", "CommonTableExpr".
+func nodeKind(n *pg_query.Node) string {
+	m := n.ProtoReflect()
+	if f := m.WhichOneof(m.Descriptor().Oneofs().Get(0)); f != nil {
+		return string(f.Message().Name())
+	}
+	return "empty node"
+}
+
+// nodeLocation returns the location of a node, -1 if it has none.
+func nodeLocation(n *pg_query.Node) int32 {
+	m := n.ProtoReflect()
+	f := m.WhichOneof(m.Descriptor().Oneofs().Get(0))
+	if f == nil {
+		return -1
+	}
+	if l, ok := location(m.Get(f).Message()); ok {
+		return l
+	}
+	return -1
+}
+
+func clone[M proto.Message](m M) M { return proto.Clone(m).(M) }
