@@ -453,6 +453,9 @@ func grantMissing(ctx context.Context, conn *pgx.Conn, where, role string, grant
 	if len(missing) == 0 {
 		return nil, nil
 	}
+	if len(missing) == 1 {
+		return []string{fmt.Sprintf("%s: grant %s to role %s", where, missing[0], role)}, nil
+	}
 	return []string{fmt.Sprintf("%s: grant %d privileges to role %s", where, len(missing), role)}, nil
 }
 
@@ -463,7 +466,7 @@ func roleExists(ctx context.Context, conn *pgx.Conn, where, role string) error {
 		return fmt.Errorf("%s: look for role %q: %w", where, role, err)
 	}
 	if !exists {
-		return fmt.Errorf("%s: role %q does not exist; create it first: CREATE ROLE %s LOGIN PASSWORD ...", where, role, identifier(role))
+		return fmt.Errorf("%s: role %q does not exist; create it first, by CREATE ROLE %s LOGIN and a password", where, role, identifier(role))
 	}
 	return nil
 }

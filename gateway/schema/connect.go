@@ -45,6 +45,7 @@ const (
 	codeInvalidCatalogName = "3D000"
 	codeDuplicateSchema    = "42P06"
 	codeLockNotAvailable   = "55P03"
+	codeDependentObjects   = "2BP01"
 )
 
 // connectTimeout bounds one connection attempt of Apply and Check.
@@ -96,6 +97,9 @@ func run(ctx context.Context, conn *pgx.Conn, what, sql string) error {
 		return fmt.Errorf("%s: another session held a lock for longer than lock_timeout; nothing of this step was done, run it again", what)
 	}
 	text := server.Message
+	if server.Code == codeDependentObjects {
+		return fmt.Errorf("%s: %s: %s", what, text, server.Detail) // it names objects, and the hint would be CASCADE
+	}
 	if server.Hint != "" {
 		text += " (" + strings.TrimSuffix(server.Hint, ".") + ")"
 	}

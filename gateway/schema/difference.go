@@ -215,7 +215,7 @@ func (n *nodeTarget) indexGaps(actual *definition) []gap {
 		switch {
 		case at < 0:
 			gaps = append(gaps, gap{Finding: n.finding(severity, "index %q of %q does not exist", x.name, actual.name).hint(applyHint),
-				stage: stageIndex, steps: []string{x.sql(actual.name)},
+				stage: stageIndex, steps: []string{x.sql(actual.name), "ANALYZE " + qualified(actual.name)}, // statistics of the expressions
 				done: n.node.Datasource + ": create index " + x.name + " on " + actual.name.String()})
 		case !sameSQL(actual.indexes[at].sql(actual.name), x.sql(actual.name)):
 			gaps = append(gaps, gap{Finding: n.finding(severity, "index %q of %q is not what the logical table needs", x.name, actual.name)})

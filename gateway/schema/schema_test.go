@@ -3,6 +3,7 @@ package schema_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"sync"
@@ -56,12 +57,18 @@ func server(t testing.TB) *pgcluster.Cluster {
 
 var databases atomic.Int64
 
-// createDatabase makes a database that "owner" owns and returns how to reach it.
+// createDatabase makes an empty database that "owner" owns and returns how to reach it.
 func createDatabase(t *testing.T) (name string, at schema.Endpoint) {
+	t.Helper()
+	return copyDatabase(t, "template1")
+}
+
+// copyDatabase copies a database, to which nobody may be connected, for "owner".
+func copyDatabase(t *testing.T, from string) (name string, at schema.Endpoint) {
 	t.Helper()
 	c := server(t)
 	name = fmt.Sprintf("test_%d", databases.Add(1))
-	if err := c.CreateDatabase(t.Context(), name, "owner"); err != nil {
+	if err := c.CopyDatabase(t.Context(), name, from, "owner"); err != nil {
 		t.Fatal(err)
 	}
 	return name, schema.Endpoint{URL: c.URLFor("gateway", "gateway", name), Owner: c.URLFor("owner", "owner", name)}
@@ -88,6 +95,20 @@ func newWorld(t *testing.T, db *policy.Database, schemaSQL string) *world {
 	w.deployment.Schema = schemaSQL
 	w.deployment.Progress = func(line string) { w.said = append(w.said, line) }
 	return w
+}
+
+// copyWith returns the world with a copy of one database, "" for the logical one, that may be damaged.
+func (w *world) copyWith(t *testing.T, datasource string) *world {
+	t.Helper()
+	c := &world{T: t, policy: w.policy, deployment: w.deployment, names: maps.Clone(w.names)}
+	c.deployment.Datasources = maps.Clone(w.deployment.Datasources)
+	c.deployment.Progress = func(line string) { c.said = append(c.said, line) }
+	if datasource == "" {
+		c.names[""], c.deployment.Logical = copyDatabase(t, w.names[""])
+	} else {
+		c.names[datasource], c.deployment.Datasources[datasource] = copyDatabase(t, w.names[datasource])
+	}
+	return c
 }
 
 func (w *world) apply() (schema.Result, error) {

@@ -177,7 +177,6 @@ type rows struct {
 func (r *rows) over(result *pgconn.Result) { r.result, r.at = result, -1 }
 func (r *rows) next() bool                 { r.at++; return r.at < len(r.result.Rows) && r.err == nil }
 func (r *rows) text(i int) string          { return string(r.result.Rows[r.at][i]) }
-func (r *rows) null(i int) bool            { return r.result.Rows[r.at][i] == nil }
 func (r *rows) boolean(i int) bool         { return r.text(i) == "t" }
 func (r *rows) oid(i int) uint32           { return uint32(r.number(i)) }
 
