@@ -94,7 +94,7 @@ func readGrammar(source, keywords string) *grammar {
 		"IDENT":          {"a", "b", "t", `"x y"`, `"a""b"`, "e$1", "ünder", `U&"d\0061t"`, `U&"d!0061t" UESCAPE '!'`},
 		"ICONST":         {"0", "1", "42", "2147483647", "0x1F", "0o17", "0b11", "1_000", "007"},
 		"FCONST":         {"2147483648", "9223372036854775807", "9223372036854775808", "1.5", ".5", "5.", "1e10", "1_0.2_5E-1_0", "0xFFFFFFFFFF", "99999999999999999999"},
-		"SCONST":         {"'abcdef'", "''", "'it''s'", "'a'\n'b'", "'a' -- c\n -- d\n\t'b'", `E'a\'b\n\u0041\x41\101'`, `U&'d\0061t'`, `U&'d!0061t' UESCAPE '!'`, "$$d$q$$", "$tag$a$$b$tag$", `'\'`, "'--'", "'/*'", "';'"},
+		"SCONST":         {"'abcdef'", "''", "'it''s'", "'a'\n'b'", `E'a\'b\n\u0041\x41\101'`, `U&'d\0061t'`, `U&'d!0061t' UESCAPE '!'`, "$$d$q$$", "$tag$a$$b$tag$", `'\'`, "'--'", "'/*'", "';'"},
 		"BCONST":         {"b'0101'", "B''"},
 		"XCONST":         {"x'1F'", "X'a'\n'b'"},
 		"PARAM":          {"$1", "$2"},
@@ -194,7 +194,7 @@ func (g *grammar) sentence(r *rand.Rand, start string, height int) string {
 		}
 	}
 	derive(g.symbol(start), height)
-	blanks := []string{" ", " ", " ", "\n", "\t", "\v", " /* c */ ", " -- c\n", ""}
+	blanks := []string{" ", " ", " ", "\n", "\t", "\f", " /* c */ ", " -- c\n", ""}
 	var b strings.Builder
 	for i, w := range words {
 		if i > 0 {

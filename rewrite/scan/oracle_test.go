@@ -21,6 +21,9 @@ func oracle(t testing.TB, sql string) (valid bool) {
 		scanErr.Code == sqlstate.CharacterNotInRepertoire || len(sql) > 2000) {
 		return false // the parser may not survive it, or takes it for something else
 	}
+	if strings.IndexByte(sql, '\v') >= 0 {
+		return false // white space since PostgreSQL 17; the parser is 16's
+	}
 	if scanErr == nil {
 		compareTokens(t, sql)
 	}
@@ -92,6 +95,14 @@ func compareTokens(t testing.TB, sql string) {
 				}
 			}
 			continue
+		}
+		if ours.class >= ClassString && strings.Contains(sql[ours.start:ours.end], "--") {
+			// libpg_query makes tokens of comments, and does not continue a string behind one: it then finds two
+			// strings side by side, which no statement allows.
+			for i+1 < len(theirs) && int(theirs[i].End) < ours.end && theirs[i+1].Token == first.Token {
+				i++
+			}
+			first = theirs[i]
 		}
 		if int(first.End) != ours.end {
 			t.Errorf("%q: token %q is %q to the parser", sql, sql[ours.start:ours.end], sql[first.Start:first.End])
@@ -271,7 +282,7 @@ func compareTrees(a, b protoreflect.Message, values map[string]bool) string {
 func TestRandomStatements(t *testing.T) {
 	g := mustGrammar(t)
 	valid := 0
-	for seed := range uint64(3000) {
+	for seed := range uint64(800) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		sql := g.statement(r)
 		for range r.IntN(3) {
@@ -280,7 +291,7 @@ func TestRandomStatements(t *testing.T) {
 		if oracle(t, sql) {
 			valid++
 		}
-		if len(sql) > 500 {
+		if len(sql) < 4 || len(sql) > 500 {
 			continue
 		}
 		for range 3 {
@@ -298,7 +309,7 @@ func TestRandomStatements(t *testing.T) {
 			oracle(t, string(mutant))
 		}
 	}
-	if valid < 200 {
+	if valid < 60 {
 		t.Errorf("%d valid statements", valid)
 	}
 }
