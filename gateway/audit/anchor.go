@@ -117,6 +117,9 @@ func lastLine(text []byte) []byte {
 
 // append writes one anchor. After an error the next append writes over what may have been written.
 func (a *anchorFile) append(next *anchor, key ed25519.PrivateKey, sync bool) error {
+	if a.file.Moved() {
+		return ErrMoved
+	}
 	if a.dirty {
 		if err := a.file.Truncate(a.size); err != nil {
 			return err

@@ -14,6 +14,8 @@ const (
 	lineBytesMax   = 1 << 20
 	batchBytesMax  = 1 << 20 // of a batch's events; the first event of a batch may be longer
 	batchEventsMax = 1 << 8
+	// batchLineBytesMax is more than a batch line has: 19 bytes for each event, and less than 300 beside.
+	batchLineBytesMax = 32 * batchEventsMax
 )
 
 // digestBytes is the length of a line's digest in the batch line: the beginning of the line's SHA-256. It locates a

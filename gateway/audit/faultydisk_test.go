@@ -2,7 +2,6 @@ package audit
 
 import (
 	"errors"
-	"os"
 	"sync"
 )
 
@@ -21,7 +20,7 @@ type faultyDisk struct {
 }
 
 type faultyFile struct {
-	*os.File
+	*lockedFile
 	disk   *faultyDisk
 	synced int64 // bytes from the beginning that are safe
 	size   int64
@@ -32,7 +31,7 @@ func (d *faultyDisk) open(path string) (file, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	faulty := &faultyFile{File: f.(*os.File), disk: d, synced: size, size: size}
+	faulty := &faultyFile{lockedFile: f.(*lockedFile), disk: d, synced: size, size: size}
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	d.files = append(d.files, faulty)

@@ -16,10 +16,23 @@ type file interface {
 	Truncate(size int64) error
 	Sync() error
 	Close() error
+	// Moved reports that the path at which the file was opened leads to another file, or to none.
+	Moved() bool
 }
 
 // opener opens a file for reading and writing, makes it if it is not there, and keeps other processes from doing so.
 type opener func(path string) (f file, size int64, err error)
+
+// lockedFile is a real file and the path that it was opened at.
+type lockedFile struct {
+	*os.File
+	info os.FileInfo
+}
+
+func (f *lockedFile) Moved() bool {
+	now, err := os.Stat(f.Name())
+	return err != nil || !os.SameFile(now, f.info)
+}
 
 // openLocked is the opener of real files. A new file has mode 0600 and is in its folder for good when openLocked
 // returns. The error is ErrInUse if another Log, of this process or another, has the file open.
@@ -41,7 +54,7 @@ func openLocked(path string) (file, int64, error) {
 	if err != nil {
 		return nil, 0, errors.Join(err, f.Close())
 	}
-	return f, info.Size(), nil
+	return &lockedFile{f, info}, info.Size(), nil
 }
 
 // syncFolder makes the names in a folder durable.

@@ -25,6 +25,8 @@ var (
 	ErrClosed    = errors.New("the audit log is closed")
 	ErrTooLarge  = errors.New("the audit event is too large")
 	ErrKind      = errors.New("audit events of this kind are not recorded by callers")
+	ErrMoved     = errors.New("the audit log's file was moved or removed while it was written")
+	ErrNoKey     = errors.New("the audit log has no signing key")
 )
 
 // OnFull says what happens to sessions while the disk does not take events.
@@ -111,10 +113,14 @@ func newBatch(text []byte) *batch {
 
 // Open opens the log at path for appending, or makes it. An existing log goes on where it ended, if its last batch is
 // sound and the last anchor does not lie beyond it (ErrChanged, ErrTruncated, ErrAnchors). What a crash left behind the
-// last batch is moved to a file beside the log, and an event says so. The caller closes the log.
+// last batch is moved to a file beside the log, and an event says so. The caller closes the log. While the log is open its
+// file stays where it is: moved or removed, it is a disk that takes no events (ErrMoved), until it is moved back.
 func Open(path string, options Options) (*Log, error) { return open(path, options, openLocked) }
 
 func open(path string, options Options, openFile opener) (_ *Log, err error) {
+	if len(options.SigningKey) != ed25519.PrivateKeySize {
+		return nil, ErrNoKey
+	}
 	if options.Clock == nil {
 		options.Clock = time.Now
 	}
@@ -404,6 +410,9 @@ func (l *Log) alarm(fails *bool, err error) {
 // write numbers, chains, signs and writes a batch. After an error the log is as before: the next write begins where this
 // one did, and since it writes every byte again, an fsync that failed and forgot its pages does no harm.
 func (l *Log) write(b *batch) error {
+	if l.file.Moved() {
+		return ErrMoved // nobody would find there what is written
+	}
 	if l.dirty {
 		if err := l.file.Truncate(l.size); err != nil {
 			return err

@@ -233,6 +233,12 @@ func TestRecordRefuses(t *testing.T) {
 	}
 }
 
+func TestOpenNeedsAKey(t *testing.T) {
+	if _, err := Open(filepath.Join(t.TempDir(), "audit.jsonl"), Options{}); !errors.Is(err, ErrNoKey) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -446,6 +452,73 @@ func TestEachOperationFailsOnce(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestMovedLogTakesNoEvents moves the file away and back.
+func TestMovedLogTakesNoEvents(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.jsonl")
+	options := testOptions(t.TempDir())
+	alarms := make(chan error, 10)
+	options.Alarm = func(err error) { alarms <- err }
+	l := mustOpen(t, path, options)
+	record(t, l, "before")
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	recorded := make(chan error)
+	go func() {
+		recorded <- l.Record(context.Background(), &Event{Kind: KindStatement, Statement: "meanwhile"})
+	}()
+	if err := <-alarms; !errors.Is(err, ErrMoved) {
+		t.Fatalf("got alarm %v", err)
+	}
+	select {
+	case err := <-recorded:
+		t.Fatalf("an event was confirmed (%v) that nobody will find", err)
+	default:
+	}
+	if err := os.Rename(path+".1", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-recorded; err != nil {
+		t.Fatal(err)
+	}
+	if err := <-alarms; err != nil {
+		t.Fatalf("got alarm %v", err)
+	}
+	mustClose(t, l)
+	if r := verifyIntact(t, path, options); r.Events != 3 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// TestVerifyFilesOfARunningLog verifies again and again while sessions record.
+func TestVerifyFilesOfARunningLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.jsonl")
+	options := testOptions(t.TempDir())
+	options.AnchorInterval = time.Millisecond
+	l := mustOpen(t, path, options)
+	const sessions, each = 4, 200
+	var wait sync.WaitGroup
+	for range sessions {
+		wait.Go(func() {
+			for range each {
+				record(t, l, "x")
+			}
+		})
+	}
+	for events := int64(0); events < 1+sessions*each; {
+		r, err := VerifyFiles(path, options.AnchorPath, testPublicKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.Intact() {
+			t.Errorf("found %s", findings(r))
+		}
+		events = r.Events
+	}
+	wait.Wait()
+	mustClose(t, l)
 }
 
 // TestGapIsToldWithoutFurtherEvents loses the last event and sees the count in the log all the same.

@@ -9,8 +9,8 @@ import (
 )
 
 // tailBytesMax covers the last two batches and what a crash may have left of a third. An event line is at most
-// lineBytesMax, a batch at most one such line beyond batchBytesMax, a batch line far below 64 KiB.
-const tailBytesMax = 3 * (batchBytesMax + lineBytesMax + 64<<10)
+// lineBytesMax, a batch at most one such line beyond batchBytesMax.
+const tailBytesMax = 3 * (batchBytesMax + lineBytesMax + batchLineBytesMax)
 
 // headerBytesMax is more than the first line of a log has.
 const headerBytesMax = 4 << 10

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"time"
 )
 
 // Limits of what Verify holds of a log at once.
@@ -18,11 +20,17 @@ const (
 	looseMax    = 16 << 10 // lines that are missing here and may turn up there, before the next batch is judged
 )
 
+// VerifyFiles looks at the end of a running log this often, this long apart, for a moment between two batches.
+const (
+	settleTries = 50
+	settleWait  = 5 * time.Millisecond
+)
+
 // ErrWrongKey is returned by Verify for a log of which no batch is signed by the key and whose first line names another.
 var ErrWrongKey = errors.New("the audit log is not signed by this key")
 
 // Verify reads a log and tells what was changed in it, in memory that does not grow with the log. anchors may be nil:
-// then no truncation at a batch's end is found. The key comes from a place that whoever may have changed the log cannot
+// then no truncation at a batch's end is found. They must not be newer than the log: see VerifyFiles. The key comes from a place that whoever may have changed the log cannot
 // change; that the log names a key proves nothing. An error says that the log could not be read or judged.
 func Verify(log, anchors io.Reader, key ed25519.PublicKey) (*Report, error) {
 	v := &verifier{key: key, report: &Report{}, known: true}
@@ -49,6 +57,59 @@ func Verify(log, anchors io.Reader, key ed25519.PublicKey) (*Report, error) {
 	err := v.finish()
 	v.report.sort()
 	return v.report, err
+}
+
+// VerifyFiles is Verify of files, of a log that is being written too: what is written after VerifyFiles has begun is not
+// looked at. anchorPath may be empty.
+func VerifyFiles(logPath, anchorPath string, key ed25519.PublicKey) (*Report, error) {
+	// The anchors come first: an anchor is written after what it vouches for.
+	var anchors io.Reader
+	if anchorPath != "" {
+		file, err := os.Open(anchorPath)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		info, err := file.Stat()
+		if err != nil {
+			return nil, err
+		}
+		anchors = io.LimitReader(file, info.Size())
+	}
+	file, err := os.Open(logPath)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	size, err := settledSize(file, key)
+	if err != nil {
+		return nil, err
+	}
+	return Verify(io.LimitReader(file, size), anchors, key)
+}
+
+// settledSize returns the size of a log at a moment at which it ended in a batch line, which is every moment at which
+// nobody is in the middle of writing a batch. If there is none within settleTries, it is the size at the last look.
+func settledSize(file *os.File, key ed25519.PublicKey) (size int64, err error) {
+	window := make([]byte, batchLineBytesMax)
+	for try := range settleTries {
+		if try > 0 {
+			time.Sleep(settleWait)
+		}
+		info, err := file.Stat()
+		if err != nil {
+			return 0, err
+		}
+		size = info.Size()
+		tail := window[:min(size, batchLineBytesMax)]
+		if _, err := file.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
+			return 0, err
+		}
+		if _, ok := parseBatch(lastLine(tail), key); ok {
+			break
+		}
+	}
+	return size, nil
 }
 
 // readLine reads up to the next newline, which is part of the line. What is beyond lineBytesMax is dropped, the newline
