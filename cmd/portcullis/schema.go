@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullisdb/portcullis/config"
+	"github.com/portcullisdb/portcullis/config/policy"
+	"github.com/portcullisdb/portcullis/gateway/schema"
+)
+
+func schemaCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "schema", Short: "Bring logical database and shards to what the configuration wants"}
+	cmd.AddCommand(&cobra.Command{
+		Use:     "apply",
+		Short:   "Make the logical database, the tables of every node, and what sealed columns need",
+		Example: "  portcullis schema apply -c portcullis.yaml",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return eachDatabase(g, func(c *config.Database, p *policy.Database) error {
+				return applySchema(cmd.Context(), c, p, func(step string) { fmt.Fprintln(cmd.OutOrStdout(), step) })
+			})
+		},
+	}, &cobra.Command{
+		Use:     "check",
+		Short:   "Name everything that differs from what the configuration wants",
+		Example: "  portcullis schema check -c portcullis.yaml",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return checkSchemas(cmd, g)
+		},
+	})
+	return cmd
+}
+
+func eachDatabase(g *globals, work func(*config.Database, *policy.Database) error) error {
+	c, p, err := g.load()
+	if err != nil {
+		return err
+	}
+	for _, d := range c.Databases {
+		if err := work(d, p.Databases[d.Name]); err != nil {
+			return fmt.Errorf("database %q: %w", d.Name, err)
+		}
+	}
+	return nil
+}
+
+// endpoints says where the databases of one logical database are.
+func endpoints(c *config.Database) schema.Databases {
+	at := schema.Databases{Logical: schema.Endpoint{URL: c.Logical.Reveal(), Owner: c.Owner.Reveal()},
+		Datasources: map[string]schema.Endpoint{}}
+	for i := range c.Datasources {
+		d := &c.Datasources[i]
+		at.Datasources[d.Name] = schema.Endpoint{URL: d.URL.Reveal(), Owner: d.Owner.Reveal()}
+	}
+	return at
+}
+
+func applySchema(ctx context.Context, c *config.Database, p *policy.Database, progress func(string)) error {
+	d := schema.Deployment{Databases: endpoints(c), SchemaFile: c.Schema, SeedFile: c.Seed, Progress: progress}
+	for _, file := range []struct {
+		path string
+		text *string
+	}{{c.Schema, &d.Schema}, {c.Seed, &d.Seed}} {
+		if file.path == "" {
+			continue
+		}
+		text, err := os.ReadFile(file.path)
+		if err != nil {
+			return err
+		}
+		*file.text = string(text)
+	}
+	_, err := schema.Apply(ctx, p, d)
+	return err
+}
+
+func checkSchemas(cmd *cobra.Command, g *globals) error {
+	asJSON, err := g.json()
+	if err != nil {
+		return err
+	}
+	var all []schema.Finding
+	fatal := false
+	err = eachDatabase(g, func(c *config.Database, p *policy.Database) error {
+		findings, err := schema.Check(cmd.Context(), p, endpoints(c))
+		all = append(all, findings...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		fatal = fatal || f.Severity == schema.Fatal
+		if !asJSON {
+			fmt.Fprintln(cmd.OutOrStdout(), f)
+		}
+	}
+	if asJSON {
+		if err := printJSON(cmd.OutOrStdout(), all); err != nil {
+			return err
+		}
+	}
+	if fatal {
+		return errReported
+	}
+	if len(all) == 0 && !asJSON {
+		fmt.Fprintln(cmd.OutOrStdout(), "everything is as the configuration wants it")
+	}
+	return nil
+}
