@@ -49,7 +49,7 @@ var lattice = []rule{
 	{"gateway/audit", nil, nil, "the log takes events from anybody and knows nobody"},
 	{"gateway/wire", []string{"rewrite/sqlstate"}, []string{"cmd/pgcluster"}, "framing knows messages, not their meaning"},
 	{"gateway/pool", []string{"gateway/wire", "rewrite/sqlstate"}, []string{"cmd/pgcluster"}, "a server connection knows no plan"},
-	{"gateway/schema", []string{"config/...", "crypto/datum", "rewrite/..."}, []string{"cmd/pgcluster"},
+	{"gateway/schema", []string{"config/...", "crypto/datum", "rewrite/..."}, []string{"cmd/pgcluster", "crypto/...", "shard/..."},
 		"the logical database is a client's affair: it needs no pool of ours and no key"},
 	{"gateway/execute", []string{"config/...", "crypto/...", "gateway/pool", "gateway/wire", "masking/...", "rewrite/...", "shard/..."},
 		[]string{"cmd/pgcluster"}, "a plan is executed without knowing whose session it is"},
@@ -89,7 +89,7 @@ var homes = []home{
 	{"github.com/tink-crypto/tink-go/v2", []string{"crypto/..."}, false, "keys and ciphers stay in one place"},
 	{"github.com/xdg-go/scram", []string{"gateway/wire"}, true, "authentication is part of the protocol"},
 	{"go.yaml.in/yaml/v3", []string{"config"}, false, "one reader of what was written"},
-	{"golang.org/x/sync", []string{"cmd/...", "gateway/...", "e2e/..."}, true, "semaphores and groups where goroutines are"},
+	{"golang.org/x/sync", []string{"cmd/...", "gateway/...", "rewrite/...", "e2e/..."}, true, "semaphores and single flights where goroutines meet"},
 	{"golang.org/x/term", []string{"cmd/..."}, false, "only a command has a terminal"},
 	{"google.golang.org/protobuf", []string{"crypto/...", "rewrite/..."}, true, "Tink's and pg_query's messages"},
 
