@@ -46,32 +46,30 @@ func CreateSigningKey(path string, random io.Reader) (ed25519.PrivateKey, error)
 // ReadSigningKey reads what CreateSigningKey, or `openssl genpkey -algorithm ed25519`, wrote. It returns ErrKeyFile if
 // others than the owner may read or write the file.
 func ReadSigningKey(path string) (ed25519.PrivateKey, error) {
-	der, mode, err := readPEM(path, privateKeyBlock)
+	block, mode, err := readPEM(path)
 	if err != nil {
 		return nil, err
 	}
-	if mode.Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%w: %s has mode %04o, and others than its owner may not have access: chmod 600", ErrKeyFile,
-			path, mode.Perm())
-	}
-	key, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s is not a PKCS #8 key", ErrKeyFile, path) // err could quote the key
-	}
-	private, ok := key.(ed25519.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("%w: %s holds no Ed25519 key", ErrKeyFile, path)
-	}
-	return private, nil
+	return signingKey(path, block, mode)
 }
 
-// ReadPublicKey reads the key that Verify takes.
+// ReadPublicKey reads the key that Verify takes, from its own file or from that of the signing key.
 func ReadPublicKey(path string) (ed25519.PublicKey, error) {
-	der, _, err := readPEM(path, publicKeyBlock)
+	block, mode, err := readPEM(path)
 	if err != nil {
 		return nil, err
 	}
-	key, err := x509.ParsePKIXPublicKey(der)
+	if block.Type == privateKeyBlock {
+		private, err := signingKey(path, block, mode)
+		if err != nil {
+			return nil, err
+		}
+		return private.Public().(ed25519.PublicKey), nil
+	}
+	if block.Type != publicKeyBlock {
+		return nil, fmt.Errorf("%w: %s holds no PEM block %q", ErrKeyFile, path, publicKeyBlock)
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrKeyFile, path, err)
 	}
@@ -82,6 +80,25 @@ func ReadPublicKey(path string) (ed25519.PublicKey, error) {
 	return public, nil
 }
 
+func signingKey(path string, block *pem.Block, mode os.FileMode) (ed25519.PrivateKey, error) {
+	if block.Type != privateKeyBlock {
+		return nil, fmt.Errorf("%w: %s holds no PEM block %q", ErrKeyFile, path, privateKeyBlock)
+	}
+	if mode.Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%w: %s has mode %04o, and others than its owner may not have access: chmod 600", ErrKeyFile,
+			path, mode.Perm())
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s is not a PKCS #8 key", ErrKeyFile, path) // err could quote the key
+	}
+	private, ok := key.(ed25519.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s holds no Ed25519 key", ErrKeyFile, path)
+	}
+	return private, nil
+}
+
 func writeNew(path, block string, der []byte, mode os.FileMode) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
@@ -90,7 +107,7 @@ func writeNew(path, block string, der []byte, mode os.FileMode) error {
 	return errors.Join(pem.Encode(file, &pem.Block{Type: block, Bytes: der}), file.Sync(), file.Close())
 }
 
-func readPEM(path, block string) (der []byte, mode os.FileMode, err error) {
+func readPEM(path string) (*pem.Block, os.FileMode, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, 0, err
@@ -104,9 +121,9 @@ func readPEM(path, block string) (der []byte, mode os.FileMode, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	found, _ := pem.Decode(content)
-	if found == nil || found.Type != block {
-		return nil, 0, fmt.Errorf("%w: %s holds no PEM block %q", ErrKeyFile, path, block)
+	block, _ := pem.Decode(content)
+	if block == nil {
+		return nil, 0, fmt.Errorf("%w: %s holds no PEM block", ErrKeyFile, path)
 	}
-	return found.Bytes, info.Mode(), nil
+	return block, info.Mode(), nil
 }

@@ -28,6 +28,9 @@ func TestSigningKeyFiles(t *testing.T) {
 	if err != nil || !public.Equal(created.Public()) {
 		t.Errorf("read another public key back (%v)", err)
 	}
+	if public, err := ReadPublicKey(path); err != nil || !public.Equal(created.Public()) {
+		t.Errorf("derived another public key (%v)", err)
+	}
 	for _, mode := range []os.FileMode{0o640, 0o604, 0o620, 0o666} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
@@ -40,7 +43,7 @@ func TestSigningKeyFiles(t *testing.T) {
 		t.Errorf("public key as signing key: %v", err)
 	}
 	if _, err := ReadPublicKey(path); !errors.Is(err, ErrKeyFile) {
-		t.Errorf("signing key as public key: %v", err)
+		t.Errorf("public key out of a signing key that others can read: %v", err)
 	}
 }
 
