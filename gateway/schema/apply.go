@@ -43,11 +43,11 @@ type Result struct {
 //
 // It looks at everything first, and changes nothing if something stands in the way: *RefusedError, or an error that names
 // file and line. Then it changes the logical database in one transaction, and each datasource in one. The databases and
-// roles must exist. A database that is served as it is (Transparent) and has no logical database needs nothing.
+// roles must exist. A database that is served as it is (Transparent) needs nothing.
 func Apply(ctx context.Context, db *policy.Database, d Deployment) (Result, error) {
-	if d.Logical.URL == "" && d.Logical.Owner == "" && db.Transparent() {
+	if db.Transparent() {
 		report := &reporter{progress: d.Progress}
-		report.nothing()
+		report.say("nothing to do: database %s is served as it is", db.Name)
 		return Result{}, nil
 	}
 	if d.Random == nil {
@@ -143,10 +143,10 @@ const closeTimeout = 5 * time.Second
 
 func (a *application) readFiles(context.Context) error {
 	var err error
-	if a.schema, err = fileStatements(nameOr(a.deployment.SchemaFile, "schema.sql"), a.deployment.Schema); err != nil {
+	if a.schema, err = fileStatements(a.schemaFile(), a.deployment.Schema); err != nil {
 		return err
 	}
-	if a.seed, err = fileStatements(nameOr(a.deployment.SeedFile, "seed.sql"), a.deployment.Seed); err != nil {
+	if a.seed, err = fileStatements(a.seedFile(), a.deployment.Seed); err != nil {
 		return err
 	}
 	var failures []error
@@ -188,22 +188,22 @@ func (a *application) judgeSeed(s *fileStatement, name policy.TableName) error {
 	return nil
 }
 
-func nameOr(name, otherwise string) string {
-	if name == "" {
-		return otherwise
-	}
-	return name
-}
+func (a *application) schemaFile() string { return cmp.Or(a.deployment.SchemaFile, "schema.sql") }
+func (a *application) seedFile() string   { return cmp.Or(a.deployment.SeedFile, "seed.sql") }
 
 // applyLock is the advisory lock that keeps two runs of Apply apart. The number is arbitrary, and fixed for ever.
 const applyLock = 0x706f7274 // "port"
 
+var errNoLogical = errors.New(
+	"the database has protected or sharded tables, and needs a logical database: its URL is not configured")
+
 func (a *application) openLogical(ctx context.Context) error {
 	if a.deployment.Logical.owner() == "" {
-		return errors.New("the database has protected or sharded tables, and needs a logical database: its URL is not configured")
+		return errNoLogical
 	}
 	var err error
-	if a.logical, err = connect(ctx, a.deployment.Logical.owner(), "logical database", a.deployment.LockTimeout); err != nil {
+	a.logical, err = connect(ctx, a.deployment.Logical.owner(), "logical database", a.deployment.LockTimeout)
+	if err != nil {
 		return err
 	}
 	if _, err := a.logical.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(applyLock)); err != nil {
@@ -263,7 +263,8 @@ func (a *application) inspect(ctx context.Context, s *datasource) error {
 		return err
 	}
 	for _, schema := range schemas {
-		s.gaps = append(s.gaps, gap{steps: []string{"CREATE SCHEMA " + identifier(schema)}, done: s.name + ": create schema " + schema})
+		s.gaps = append(s.gaps, gap{steps: []string{"CREATE SCHEMA " + identifier(schema)},
+			done: s.name + ": create schema " + schema})
 	}
 	for _, target := range targets {
 		s.gaps = append(s.gaps, target.gaps(actual[target.expected.name])...)
@@ -301,7 +302,8 @@ func nodeTargets(db *policy.Database, tables map[policy.TableName]*definition, d
 		t := db.Tables[name]
 		for position, node := range t.Nodes {
 			if node.Datasource == datasource && tables[name] != nil {
-				targets = append(targets, &nodeTarget{table: t, node: node, expected: physicalDefinition(db, t, position, tables[name])})
+				targets = append(targets, &nodeTarget{table: t, node: node,
+					expected: physicalDefinition(db, t, position, tables[name])})
 			}
 		}
 	}
@@ -333,7 +335,8 @@ func missingSchemas(ctx context.Context, conn *pgx.Conn, targets []*nodeTarget) 
 			wanted = append(wanted, schema)
 		}
 	}
-	found, err := conn.Query(ctx, `SELECT s FROM unnest($1::text[]) s WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = s)`, wanted)
+	found, err := conn.Query(ctx, `SELECT s FROM unnest($1::text[]) s
+		WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = s)`, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -420,7 +423,8 @@ func (a *application) runSeed(ctx context.Context, s *datasource) ([]string, err
 		return nil, err
 	}
 	found, err := s.conn.Query(ctx, `SELECT schemaname || '.' || relname FROM pg_stat_xact_user_tables
-		WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname || '.' || relname <> ALL ($1)`, slices.Collect(maps.Keys(rows)))
+		WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname || '.' || relname <> ALL ($1)`,
+		slices.Collect(maps.Keys(rows)))
 	if err != nil {
 		return nil, fmt.Errorf("%s: look at what the seed changed: %w", s.name, err)
 	}
@@ -430,7 +434,7 @@ func (a *application) runSeed(ctx context.Context, s *datasource) ([]string, err
 	}
 	if len(others) > 0 {
 		return nil, fmt.Errorf("%s: %s changes %s, which no INSERT of it names", s.name,
-			nameOr(a.deployment.SeedFile, "seed.sql"), strings.Join(others, ", "))
+			a.seedFile(), strings.Join(others, ", "))
 	}
 	var done []string
 	for _, table := range slices.Sorted(maps.Keys(rows)) {
@@ -466,7 +470,8 @@ func roleExists(ctx context.Context, conn *pgx.Conn, where, role string) error {
 		return fmt.Errorf("%s: look for role %q: %w", where, role, err)
 	}
 	if !exists {
-		return fmt.Errorf("%s: role %q does not exist; create it first, by CREATE ROLE %s LOGIN and a password", where, role, identifier(role))
+		return fmt.Errorf("%s: role %q does not exist; create it first, by CREATE ROLE %s LOGIN and a password",
+			where, role, identifier(role))
 	}
 	return nil
 }

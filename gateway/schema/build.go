@@ -60,7 +60,8 @@ func (a *application) buildLogical(ctx context.Context) error {
 // buildOwnTables makes schema portcullis in the logical database.
 func (a *application) buildOwnTables(ctx context.Context) error {
 	for _, part := range []struct{ exists, create, done string }{
-		{`SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'portcullis')`, `CREATE SCHEMA portcullis`, "create schema portcullis"},
+		{`SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'portcullis')`, createSealingSchema,
+			"create schema portcullis"},
 		{`SELECT EXISTS (` + columnIDsExist + `)`, createColumns, "create table portcullis.columns"},
 		{`SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE n.nspname = 'portcullis' AND c.relname = 'applied')`, createApplied, "create table portcullis.applied"},
@@ -101,8 +102,8 @@ func (a *application) buildApplicationTables(ctx context.Context) error {
 		return fmt.Errorf("logical database: read its tables: %w", err)
 	}
 	if len(before) == 0 && len(old) > 0 {
-		return fmt.Errorf("logical database: it has tables that schema apply did not make, such as %q; use a database of its own, without tables",
-			sortedDefinitions(old)[0])
+		return fmt.Errorf("logical database: it has tables that schema apply did not make, such as %q; "+
+			"use a database of its own, without tables", sortedDefinitions(old)[0])
 	}
 	if err := a.dropEmpty(ctx, old); err != nil {
 		return err
@@ -118,12 +119,12 @@ func (a *application) buildApplicationTables(ctx context.Context) error {
 	if err := a.refuseForeignObjects(ctx); err != nil {
 		return err
 	}
-	_, err = a.tx.Exec(ctx, `INSERT INTO portcullis.applied VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256`,
-		appliedSchema, hash)
+	_, err = a.tx.Exec(ctx, `INSERT INTO portcullis.applied VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256`, appliedSchema, hash)
 	if err != nil {
 		return fmt.Errorf("logical database: remember what was applied: %w", err)
 	}
-	a.pending = append(a.pending, fmt.Sprintf("logical database: run %d statements of %s", len(a.schema), nameOr(a.deployment.SchemaFile, "schema.sql")))
+	a.pending = append(a.pending, fmt.Sprintf("logical database: run %d statements of %s", len(a.schema), a.schemaFile()))
 	return nil
 }
 
@@ -139,7 +140,8 @@ func (a *application) dropEmpty(ctx context.Context, tables map[policy.TableName
 	for _, name := range sortedDefinitions(tables) {
 		names = append(names, qualified(name))
 	}
-	return run(ctx, a.logical, "logical database: make the tables of a changed schema.sql anew", "DROP TABLE "+strings.Join(names, ", "))
+	return run(ctx, a.logical, "logical database: make the tables of a changed schema.sql anew",
+		"DROP TABLE "+strings.Join(names, ", "))
 }
 
 // refuseRows makes sure that the logical database has no rows: nothing would ever read or protect them.
@@ -183,20 +185,24 @@ func (a *application) runSchemaStatement(ctx context.Context, s *fileStatement, 
 // extension was there before.
 const foreignObjects = `WITH app AS (SELECT oid, nspname FROM pg_namespace
 		WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'portcullis') AND nspname !~ '^pg_')
-	SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence (of serial or identity)'
+	SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+			WHEN 'S' THEN 'sequence (of serial or identity)'
 			WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'composite type' ELSE 'partitioned table' END
 			|| ' "' || app.nspname || '.' || c.relname || '"'
 		FROM pg_class c JOIN app ON app.oid = c.relnamespace
 		WHERE c.relkind IN ('v', 'm', 'S', 'f', 'c', 'p')
 			AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
-	UNION ALL SELECT 'function "' || app.nspname || '.' || p.proname || '"' FROM pg_proc p JOIN app ON app.oid = p.pronamespace
+	UNION ALL SELECT 'function "' || app.nspname || '.' || p.proname || '"'
+		FROM pg_proc p JOIN app ON app.oid = p.pronamespace
 		WHERE NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')
-	UNION ALL SELECT 'type "' || app.nspname || '.' || t.typname || '"' FROM pg_type t JOIN app ON app.oid = t.typnamespace
-		WHERE t.typtype IN ('d', 'e', 'r') AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass AND objid = t.oid AND deptype = 'e')
+	UNION ALL SELECT 'type "' || app.nspname || '.' || t.typname || '"'
+		FROM pg_type t JOIN app ON app.oid = t.typnamespace WHERE t.typtype IN ('d', 'e', 'r')
+			AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass AND objid = t.oid AND deptype = 'e')
 	UNION ALL SELECT 'trigger "' || t.tgname || '" of "' || app.nspname || '.' || c.relname || '"'
 		FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN app ON app.oid = c.relnamespace WHERE NOT t.tgisinternal
 	UNION ALL SELECT 'rule "' || r.rulename || '" of "' || app.nspname || '.' || c.relname || '"'
-		FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN app ON app.oid = c.relnamespace WHERE r.rulename <> '_RETURN'
+		FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN app ON app.oid = c.relnamespace
+		WHERE r.rulename <> '_RETURN'
 	UNION ALL SELECT 'row-level security of "' || app.nspname || '.' || c.relname || '"'
 		FROM pg_class c JOIN app ON app.oid = c.relnamespace
 		WHERE c.relrowsecurity OR EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)
@@ -216,7 +222,7 @@ func (a *application) refuseForeignObjects(ctx context.Context) error {
 	}
 	if len(objects) > 0 {
 		return fmt.Errorf("%s: only schemas, tables, indexes and constraints can be built on nodes; refused: %s",
-			nameOr(a.deployment.SchemaFile, "schema.sql"), strings.Join(objects, ", "))
+			a.schemaFile(), strings.Join(objects, ", "))
 	}
 	tables, err := readDefinitions(ctx, a.tx)
 	if err != nil {
@@ -296,7 +302,8 @@ func (a *application) writeColumnIDs(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if _, err := a.tx.Exec(ctx, "INSERT INTO portcullis.columns VALUES ($1, $2, $3, $4)", table.Schema, table.Name, name, id); err != nil {
+			_, err = a.tx.Exec(ctx, "INSERT INTO portcullis.columns VALUES ($1, $2, $3, $4)", table.Schema, table.Name, name, id)
+			if err != nil {
 				return fmt.Errorf("logical database: write the id of column %q of %q: %w", name, table, err)
 			}
 			a.pending = append(a.pending, fmt.Sprintf("logical database: give encrypted column %s of %s its id", name, table))

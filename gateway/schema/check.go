@@ -22,11 +22,11 @@ const checkLockTimeout = 5 * time.Second
 //
 // Findings come in a fixed order: logical database first, then datasource by datasource.
 func Check(ctx context.Context, db *policy.Database, at Databases) ([]Finding, error) {
+	if db.Transparent() {
+		return nil, nil
+	}
 	if at.Logical.URL == "" {
-		if db.Transparent() {
-			return nil, nil
-		}
-		return nil, errors.New("the database has protected or sharded tables, and needs a logical database: its URL is not configured")
+		return nil, errNoLogical
 	}
 	conn, err := connect(ctx, at.Logical.URL, "logical database", checkLockTimeout)
 	if err != nil {
@@ -52,7 +52,8 @@ func Check(ctx context.Context, db *policy.Database, at Databases) ([]Finding, e
 	return findings, nil
 }
 
-func checkLogical(ctx context.Context, conn *pgx.Conn, db *policy.Database) ([]Finding, map[policy.TableName]*definition, error) {
+func checkLogical(ctx context.Context, conn *pgx.Conn, db *policy.Database) ([]Finding, map[policy.TableName]*definition,
+	error) {
 	types, findings, err := resolveTypes(ctx, conn, db)
 	if err != nil {
 		return nil, nil, fmt.Errorf("logical database: %w", err)
@@ -84,8 +85,10 @@ func columnIDFindings(ctx context.Context, conn *pgx.Conn, db *policy.Database) 
 	}
 	ids := make(map[policy.ColumnName]string)
 	if exists {
-		readable, err := queryValue[bool](ctx, conn, `SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'portcullis' AND c.relname = 'columns'`)
+		readable, err := queryValue[bool](ctx, conn, `SELECT has_schema_privilege(n.oid, 'USAGE')
+				AND has_table_privilege(c.oid, 'SELECT')
+			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = 'portcullis' AND c.relname = 'columns'`)
 		if err != nil {
 			return nil, fmt.Errorf("logical database: look for column ids: %w", err)
 		}
@@ -100,7 +103,8 @@ func columnIDFindings(ctx context.Context, conn *pgx.Conn, db *policy.Database) 
 	for _, table := range sortedTables(db) {
 		for _, column := range encryptedColumns(db.Tables[table]) {
 			if ids[policy.ColumnName{Table: table, Column: column}] == "" {
-				findings = append(findings, about(table, Fatal, "encrypted column %q of %q has no id", column, table).on(column).hint(applyHint))
+				f := about(table, Fatal, "encrypted column %q of %q has no id", column, table)
+				findings = append(findings, f.on(column).hint(applyHint))
 			}
 		}
 	}
@@ -154,7 +158,8 @@ func grantFindings(ctx context.Context, conn *pgx.Conn, datasource string, grant
 	}
 	var findings []Finding
 	for _, g := range missing {
-		f := about(policy.TableName{}, Fatal, "role %q lacks the privilege %s", role, g).hint(`"portcullis schema apply" grants it.`)
+		f := about(policy.TableName{}, Fatal, "role %q lacks the privilege %s", role, g)
+		f = f.hint(`"portcullis schema apply" grants it.`)
 		f.Datasource = datasource
 		findings = append(findings, f)
 	}
@@ -163,7 +168,8 @@ func grantFindings(ctx context.Context, conn *pgx.Conn, datasource string, grant
 
 // serverFindings looks at what a database is as a whole. "" is the logical database.
 func serverFindings(ctx context.Context, q querier, datasource string) ([]Finding, error) {
-	encoding, err := queryValue[string](ctx, q, "SELECT pg_encoding_to_char(encoding)::text FROM pg_database WHERE datname = current_database()")
+	encoding, err := queryValue[string](ctx, q, `SELECT pg_encoding_to_char(encoding)::text FROM pg_database
+		WHERE datname = current_database()`)
 	if err != nil {
 		return nil, fmt.Errorf("look at the database: %w", err)
 	}
@@ -224,7 +230,8 @@ func resolveTypes(ctx context.Context, conn *pgx.Conn, db *policy.Database) (map
 			if _, known := types[written]; known || written == "" {
 				continue
 			}
-			unknown := about(table, Fatal, "column %q of %q has the unknown type %q in the configuration", column, table, written).on(column)
+			unknown := about(table, Fatal, "column %q of %q has the unknown type %q in the configuration",
+				column, table, written).on(column)
 			if !typeText.MatchString(written) {
 				findings = append(findings, unknown)
 				continue
@@ -239,7 +246,8 @@ func resolveTypes(ctx context.Context, conn *pgx.Conn, db *policy.Database) (map
 				return nil, nil, fmt.Errorf("ask for the type %q: %w", written, err)
 			}
 			field := described.Fields[0]
-			types[written], err = queryValue[string](ctx, conn, "SELECT format_type($1, $2)", field.DataTypeOID, field.TypeModifier)
+			types[written], err = queryValue[string](ctx, conn, "SELECT format_type($1, $2)",
+				field.DataTypeOID, field.TypeModifier)
 			if err != nil {
 				return nil, nil, fmt.Errorf("ask for the type %q: %w", written, err)
 			}

@@ -94,7 +94,8 @@ func run(ctx context.Context, conn *pgx.Conn, what, sql string) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	if server.Code == codeLockNotAvailable {
-		return fmt.Errorf("%s: another session held a lock for longer than lock_timeout; nothing of this step was done, run it again", what)
+		return fmt.Errorf("%s: another session held a lock for longer than lock_timeout; "+
+			"nothing of this step was done, run it again", what)
 	}
 	text := server.Message
 	if server.Code == codeDependentObjects {

@@ -94,7 +94,14 @@ const (
 	// userTables is a condition on pg_class c and pg_namespace n.
 	userTables = `c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
 		AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'portcullis') AND n.nspname !~ '^pg_'`
-	fromTables = ` FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace `
+	// freeIndexes is a condition on the pg_class row ic of an index: no constraint owns it.
+	freeIndexes = `NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = ic.oid AND o.contype IN ('p', 'u', 'x'))`
+	fromTables  = ` FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace `
+
+	// dependsOn lists the columns of table c that an object depends on (pg_depend); %s is a condition on the dependency x.
+	dependsOn = `ARRAY(SELECT DISTINCT u.attname::text FROM pg_depend x
+			JOIN pg_attribute u ON u.attrelid = c.oid AND u.attnum = x.refobjsubid
+			WHERE x.refclassid = 'pg_class'::regclass AND x.refobjid = c.oid AND (%s) ORDER BY 1)`
 
 	definitionTables = `SELECT n.nspname::text, c.relname::text,
 			ARRAY(SELECT format('trigger "%s"', tgname) FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal ORDER BY tgname)
@@ -105,13 +112,11 @@ const (
 				WHEN EXISTS (SELECT FROM pg_inherits WHERE c.oid IN (inhrelid, inhparent)) THEN ARRAY['inheritance'] ELSE '{}' END
 		` + fromTables + ` WHERE ` + userTables + ` ORDER BY 1, 2`
 
-	definitionColumns = `SELECT n.nspname::text, c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+	definitionColumns = `SELECT n.nspname::text, c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
+			a.attnotnull,
 			CASE WHEN a.attcollation <> t.typcollation THEN quote_ident(on_.nspname) || '.' || quote_ident(o.collname) ELSE '' END,
 			coalesce(pg_get_expr(d.adbin, d.adrelid), ''), a.attgenerated <> '', a.attidentity <> '',
-			ARRAY(SELECT DISTINCT u.attname::text FROM pg_depend x JOIN pg_attribute u ON u.attrelid = c.oid AND u.attnum = x.refobjsubid
-				WHERE a.attgenerated <> '' AND x.refclassid = 'pg_class'::regclass AND x.refobjid = c.oid AND u.attnum <> a.attnum
-				AND (x.classid = 'pg_attrdef'::regclass AND x.objid = d.oid
-					OR x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.objsubid = a.attnum) ORDER BY 1)
+			%s
 		` + fromTables + ` JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
 		LEFT JOIN pg_collation o ON o.oid = a.attcollation LEFT JOIN pg_namespace on_ ON on_.oid = o.collnamespace
 		LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
@@ -124,10 +129,9 @@ const (
 	definitionConstraints = `SELECT n.nspname::text, c.relname::text, o.conname::text, o.contype::text, %s,
 			CASE WHEN i.indexrelid IS NULL THEN '{}'::text[] ELSE
 				%s END,
-			ARRAY(SELECT DISTINCT u.attname::text FROM pg_depend x JOIN pg_attribute u ON u.attrelid = c.oid AND u.attnum = x.refobjsubid
-				WHERE x.refclassid = 'pg_class'::regclass AND x.refobjid = c.oid AND (x.classid = 'pg_constraint'::regclass AND x.objid = o.oid
-					OR x.classid = 'pg_class'::regclass AND x.objid = o.conindid AND o.contype <> 'f') ORDER BY 1),
-			pg_get_constraintdef(o.oid), coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), o.condeferrable, o.condeferred,
+			%s,
+			pg_get_constraintdef(o.oid), coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
+			o.condeferrable, o.condeferred,
 			coalesce(rn.nspname::text, ''), coalesce(r.relname::text, ''), %s,
 			o.confmatchtype::text, o.confupdtype::text, o.confdeltype::text,
 			%s
@@ -140,12 +144,9 @@ const (
 	definitionIndexes = `SELECT n.nspname::text, c.relname::text, ic.relname::text, m.amname::text, i.indisunique,
 			coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), i.indisvalid,
 			coalesce(pg_get_expr(i.indpred, i.indrelid), ''), coalesce(ic.reloptions, '{}'),
-			ARRAY(SELECT DISTINCT u.attname::text FROM pg_depend x JOIN pg_attribute u ON u.attrelid = c.oid AND u.attnum = x.refobjsubid
-				WHERE x.refclassid = 'pg_class'::regclass AND x.refobjid = c.oid
-				AND x.classid = 'pg_class'::regclass AND x.objid = ic.oid ORDER BY 1)
-		` + fromTables + ` JOIN pg_index i ON i.indrelid = c.oid JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_am m ON m.oid = ic.relam
-		WHERE NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = ic.oid AND o.contype IN ('p', 'u', 'x')) AND ` + userTables + `
-		ORDER BY 1, 2, 3`
+			%s
+		` + fromTables + ` JOIN pg_index i ON i.indrelid = c.oid JOIN pg_class ic ON ic.oid = i.indexrelid
+		JOIN pg_am m ON m.oid = ic.relam WHERE ` + freeIndexes + ` AND ` + userTables + ` ORDER BY 1, 2, 3`
 
 	definitionIndexKeys = `SELECT n.nspname::text, c.relname::text, ic.relname::text, k.place > i.indnkeyatts,
 			coalesce(a.attname::text, ''), CASE WHEN k.attnum = 0 THEN pg_get_indexdef(ic.oid, k.place::int, false) ELSE '' END,
@@ -161,20 +162,30 @@ const (
 			AND ka.attnum = CASE WHEN k.attnum = 0 THEN k.place ELSE k.attnum END
 		LEFT JOIN pg_collation o ON o.oid = k.collid LEFT JOIN pg_namespace on_ ON on_.oid = o.collnamespace
 		LEFT JOIN pg_opclass oc ON oc.oid = k.classid LEFT JOIN pg_namespace ocn ON ocn.oid = oc.opcnamespace
-		WHERE NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = ic.oid AND o.contype IN ('p', 'u', 'x')) AND ` + userTables + `
-		ORDER BY 1, 2, 3, k.place`
+		WHERE ` + freeIndexes + ` AND ` + userTables + ` ORDER BY 1, 2, 3, k.place`
 )
 
-// constraintsQuery is definitionConstraints with its arrays of column numbers turned into names.
-var constraintsQuery = fmt.Sprintf(definitionConstraints,
-	fmt.Sprintf(columnNames, "o.conkey", "c.oid"),
-	fmt.Sprintf(columnNames, "(i.indkey::int2[])[i.indnkeyatts:i.indnatts]", "c.oid"),
-	fmt.Sprintf(columnNames, "o.confkey", "o.confrelid"),
-	fmt.Sprintf(columnNames, deleteColumns, "c.oid"))
+// The queries whose gaps are filled with further queries.
+var (
+	columnsQuery = fmt.Sprintf(definitionColumns, fmt.Sprintf(dependsOn, `a.attgenerated <> '' AND u.attnum <> a.attnum
+			AND (x.classid = 'pg_attrdef'::regclass AND x.objid = d.oid
+				OR x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.objsubid = a.attnum)`))
+
+	constraintsQuery = fmt.Sprintf(definitionConstraints,
+		fmt.Sprintf(columnNames, "o.conkey", "c.oid"),
+		fmt.Sprintf(columnNames, "(i.indkey::int2[])[i.indnkeyatts:i.indnatts]", "c.oid"),
+		fmt.Sprintf(dependsOn, `x.classid = 'pg_constraint'::regclass AND x.objid = o.oid
+			OR x.classid = 'pg_class'::regclass AND x.objid = o.conindid AND o.contype <> 'f'`),
+		fmt.Sprintf(columnNames, "o.confkey", "o.confrelid"),
+		fmt.Sprintf(columnNames, deleteColumns, "c.oid"))
+
+	indexesQuery = fmt.Sprintf(definitionIndexes,
+		fmt.Sprintf(dependsOn, `x.classid = 'pg_class'::regclass AND x.objid = ic.oid`))
+)
 
 // deleteColumns is confdelsetcols of PostgreSQL 15 and later, and nothing before.
-const deleteColumns = `(SELECT array_agg(v.value::int2) FROM jsonb_array_elements_text(CASE jsonb_typeof(to_jsonb(o) -> 'confdelsetcols')
-			WHEN 'array' THEN to_jsonb(o) -> 'confdelsetcols' ELSE '[]' END) v)`
+const deleteColumns = `(SELECT array_agg(v.value::int2) FROM jsonb_array_elements_text(
+			CASE jsonb_typeof(to_jsonb(o) -> 'confdelsetcols') WHEN 'array' THEN to_jsonb(o) -> 'confdelsetcols' ELSE '[]' END) v)`
 
 // readDefinitions describes every table outside the system's schemas and portcullis. The search_path must be empty.
 func readDefinitions(ctx context.Context, q querier) (map[policy.TableName]*definition, error) {
@@ -189,7 +200,7 @@ func readDefinitions(ctx context.Context, q querier) (map[policy.TableName]*defi
 		return nil, err
 	}
 	var c column
-	err = forEach(ctx, q, definitionColumns, []any{&name.Schema, &name.Name, &c.name, &c.typ, &c.notNull, &c.collation,
+	err = forEach(ctx, q, columnsQuery, []any{&name.Schema, &name.Name, &c.name, &c.typ, &c.notNull, &c.collation,
 		&c.expression, &c.generated, &c.identity, &c.uses}, func() {
 		tables[name].columns = append(tables[name].columns, c)
 		c = column{}
@@ -199,8 +210,8 @@ func readDefinitions(ctx context.Context, q querier) (map[policy.TableName]*defi
 	}
 	var o constraint
 	var kind, match, onUpdate, onDelete string
-	err = forEach(ctx, q, constraintsQuery, []any{&name.Schema, &name.Name, &o.name, &kind, &o.columns, &o.include, &o.touches,
-		&o.text, &o.nullsNotDistinct, &o.deferrable, &o.deferred, &o.references.Schema, &o.references.Name,
+	err = forEach(ctx, q, constraintsQuery, []any{&name.Schema, &name.Name, &o.name, &kind, &o.columns, &o.include,
+		&o.touches, &o.text, &o.nullsNotDistinct, &o.deferrable, &o.deferred, &o.references.Schema, &o.references.Name,
 		&o.referencedColumns, &match, &onUpdate, &onDelete, &o.setColumns}, func() {
 		o.kind, o.match, o.onUpdate, o.onDelete = letter(kind), letter(match), letter(onUpdate), letter(onDelete)
 		tables[name].constraints = append(tables[name].constraints, o)
@@ -211,8 +222,8 @@ func readDefinitions(ctx context.Context, q querier) (map[policy.TableName]*defi
 	}
 	indexes := make(map[policy.TableName]map[string]int)
 	var i index
-	err = forEach(ctx, q, definitionIndexes, []any{&name.Schema, &name.Name, &i.name, &i.method, &i.unique, &i.nullsNotDistinct,
-		&i.valid, &i.predicate, &i.options, &i.touches}, func() {
+	err = forEach(ctx, q, indexesQuery, []any{&name.Schema, &name.Name, &i.name, &i.method, &i.unique,
+		&i.nullsNotDistinct, &i.valid, &i.predicate, &i.options, &i.touches}, func() {
 		if indexes[name] == nil {
 			indexes[name] = make(map[string]int)
 		}
@@ -226,8 +237,8 @@ func readDefinitions(ctx context.Context, q querier) (map[policy.TableName]*defi
 	var k indexKey
 	var indexName string
 	var include bool
-	err = forEach(ctx, q, definitionIndexKeys, []any{&name.Schema, &name.Name, &indexName, &include, &k.column, &k.expression,
-		&k.collation, &k.class, &k.descending, &k.nullsFirst}, func() {
+	err = forEach(ctx, q, definitionIndexKeys, []any{&name.Schema, &name.Name, &indexName, &include, &k.column,
+		&k.expression, &k.collation, &k.class, &k.descending, &k.nullsFirst}, func() {
 		of := &tables[name].indexes[indexes[name][indexName]]
 		if include {
 			of.include = append(of.include, k.column)

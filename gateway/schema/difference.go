@@ -113,8 +113,9 @@ func (n *nodeTarget) columnGaps(actual *definition) []gap {
 			if c.typ == sealedType {
 				steps = append(steps, storeExternal(actual.name, c.name))
 			}
-			gaps = append(gaps, gap{Finding: n.finding(Fatal, "column %q of %q does not exist", c.name, actual.name).on(c.name).hint(applyHint),
-				stage: stageColumn, done: n.node.Datasource + ": add column " + c.name + " to " + actual.name.String(), steps: steps})
+			f := n.finding(Fatal, "column %q of %q does not exist", c.name, actual.name).on(c.name).hint(applyHint)
+			gaps = append(gaps, gap{Finding: f, stage: stageColumn, steps: steps,
+				done: n.node.Datasource + ": add column " + c.name + " to " + actual.name.String()})
 			continue
 		}
 		for _, f := range n.columnFindings(c, found) {
@@ -214,13 +215,16 @@ func (n *nodeTarget) indexGaps(actual *definition) []gap {
 		}
 		switch {
 		case at < 0:
-			gaps = append(gaps, gap{Finding: n.finding(severity, "index %q of %q does not exist", x.name, actual.name).hint(applyHint),
-				stage: stageIndex, steps: []string{x.sql(actual.name), "ANALYZE " + qualified(actual.name)}, // statistics of the expressions
-				done: n.node.Datasource + ": create index " + x.name + " on " + actual.name.String()})
+			f := n.finding(severity, "index %q of %q does not exist", x.name, actual.name).hint(applyHint)
+			gaps = append(gaps, gap{Finding: f, stage: stageIndex,
+				steps: []string{x.sql(actual.name), "ANALYZE " + qualified(actual.name)}, // statistics of its expressions
+				done:  n.node.Datasource + ": create index " + x.name + " on " + actual.name.String()})
 		case !sameSQL(actual.indexes[at].sql(actual.name), x.sql(actual.name)):
-			gaps = append(gaps, gap{Finding: n.finding(severity, "index %q of %q is not what the logical table needs", x.name, actual.name)})
+			f := n.finding(severity, "index %q of %q is not what the logical table needs", x.name, actual.name)
+			gaps = append(gaps, gap{Finding: f})
 		case !actual.indexes[at].valid:
-			gaps = append(gaps, gap{Finding: n.finding(severity, "index %q of %q is not valid", x.name, actual.name).hint("Drop it; %s", applyHint)})
+			f := n.finding(severity, "index %q of %q is not valid", x.name, actual.name).hint("Drop it; %s", applyHint)
+			gaps = append(gaps, gap{Finding: f})
 		}
 	}
 	return gaps

@@ -111,8 +111,8 @@ func (j *judgement) judgeConstraint(c *constraint) {
 		j.judgeSealedUnique(c.name, c.columns, c.include, c.deferrable)
 	case sealed:
 		kinds := map[byte]string{'p': "PRIMARY KEY", 'c': "CHECK", 'x': "EXCLUDE"}
-		j.fatal("%s %q of %q needs the encrypted column %q in clear", kinds[c.kind], c.name, j.definition.name, touched).on(touched).
-			hint("Leave the constraint out, or do not encrypt the column.")
+		j.fatal("%s %q of %q needs the encrypted column %q in clear", kinds[c.kind], c.name, j.definition.name, touched).
+			on(touched).hint("Leave the constraint out, or do not encrypt the column.")
 	}
 	if c.kind != 'c' && c.kind != 'f' {
 		j.judgeUniqueness(c.name, c.columns)
@@ -129,10 +129,11 @@ func (j *judgement) judgeSealedUnique(name string, columns, include []string, de
 		switch {
 		case e == nil:
 		case !e.Equality:
-			j.fatal("UNIQUE %q of %q needs equality search on the encrypted column %q", name, j.definition.name, column).on(column).
-				hint("Give the column \"search: [equality]\".")
+			j.fatal("UNIQUE %q of %q needs equality search on the encrypted column %q", name, j.definition.name, column).
+				on(column).hint("Give the column \"search: [equality]\".")
 		case deferrable:
-			j.fatal("UNIQUE %q of %q is DEFERRABLE, which the encrypted column %q does not allow", name, j.definition.name, column).on(column)
+			j.fatal("UNIQUE %q of %q is DEFERRABLE, which the encrypted column %q does not allow",
+				name, j.definition.name, column).on(column)
 		case e.Casefold || e.Trim:
 			j.note(Warning, "UNIQUE %q of %q compares %q as its equality search does, which ignores case or blanks",
 				name, j.definition.name, column).on(column)
@@ -165,7 +166,8 @@ func (j *judgement) judgeForeignKey(c *constraint, touched string, sealed bool) 
 	for position := range j.table.Nodes {
 		if _, found := referencedNode(j.table, position, referenced, c); !found {
 			j.fatal("FOREIGN KEY %q of %q refers to rows of %q on other nodes", c.name, j.definition.name, c.references).
-				hint("Possible are references to broadcast tables, to tables of the same datasource, and between binding tables over their shard keys.")
+				hint("Possible are references to broadcast tables, to tables of the same datasource, " +
+					"and between binding tables over their shard keys.")
 			return
 		}
 	}
@@ -222,7 +224,8 @@ func (j *judgement) judgeIndex(i *index) {
 		}
 	}
 	if i.method != "btree" && i.method != "hash" {
-		j.fatal("index %q of %q is of method %q, which cannot hold the encrypted column %q", i.name, j.definition.name, i.method, touched).on(touched)
+		j.fatal("index %q of %q is of method %q, which cannot hold the encrypted column %q",
+			i.name, j.definition.name, i.method, touched).on(touched)
 	}
 }
 
@@ -232,8 +235,8 @@ func (j *judgement) judgeSealedIndex(i *index, columns []string) {
 	}
 	for _, column := range columns {
 		if e := encrypted(j.table, column); e != nil && !e.Equality {
-			j.fatal("index %q of %q needs equality search on the encrypted column %q", i.name, j.definition.name, column).on(column).
-				hint("Give the column \"search: [equality]\", or leave the index out.")
+			j.fatal("index %q of %q needs equality search on the encrypted column %q", i.name, j.definition.name, column).
+				on(column).hint("Give the column \"search: [equality]\", or leave the index out.")
 		}
 	}
 }

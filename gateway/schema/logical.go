@@ -164,7 +164,8 @@ func (c *connection) setSearchPath(ctx context.Context, schemas []string) error 
 	if path == c.searchPath {
 		return nil
 	}
-	result := c.ExecParams(ctx, "SELECT pg_catalog.set_config('search_path', $1, false)", [][]byte{[]byte(path)}, nil, nil, nil)
+	result := c.ExecParams(ctx, "SELECT pg_catalog.set_config('search_path', $1, false)", [][]byte{[]byte(path)},
+		nil, nil, nil)
 	if _, err := result.Close(); err != nil {
 		return err
 	}

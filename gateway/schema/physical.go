@@ -48,7 +48,8 @@ func physicalDefinition(db *policy.Database, t *policy.Table, position int, logi
 
 // uniqueIndex is the index that decides a unique constraint.
 func uniqueIndex(c *constraint) index {
-	i := index{name: c.name, method: "btree", unique: true, nullsNotDistinct: c.nullsNotDistinct, valid: true, include: c.include}
+	i := index{name: c.name, method: "btree", unique: true, nullsNotDistinct: c.nullsNotDistinct, valid: true,
+		include: c.include}
 	for _, column := range c.columns {
 		i.keys = append(i.keys, indexKey{column: column})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/portcullisdb/portcullis/config/policy"
 )
@@ -21,7 +22,7 @@ func (g grant) String() string {
 	if g.kind == "SCHEMA" {
 		name = g.object.Schema
 	}
-	return g.privilege + " on " + map[string]string{"SCHEMA": "schema ", "TABLE": "table ", "FUNCTION": "function "}[g.kind] + name
+	return g.privilege + " on " + strings.ToLower(g.kind) + " " + name
 }
 
 // sql prints GRANT.
@@ -57,7 +58,8 @@ func tableGrants(grants []grant, table policy.TableName, privileges []string) []
 func sealingGrants(grants []grant) []grant {
 	grants = append(grants, grant{kind: "SCHEMA", object: policy.TableName{Schema: "portcullis"}, privilege: "USAGE"})
 	for _, name := range []string{"eq_1", "is_sealed"} {
-		grants = append(grants, grant{kind: "FUNCTION", object: policy.TableName{Schema: "portcullis", Name: name}, privilege: "EXECUTE"})
+		function := policy.TableName{Schema: "portcullis", Name: name}
+		grants = append(grants, grant{kind: "FUNCTION", object: function, privilege: "EXECUTE"})
 	}
 	return grants
 }

@@ -65,7 +65,8 @@ const sealingObjects = `SELECT 'schema', true FROM pg_namespace WHERE nspname = 
 // sealingBehaviour tries the functions on made-up values: with and without a token, too short, and NULL.
 const sealingBehaviour = `SELECT portcullis.eq_1(v) IS NOT DISTINCT FROM token, portcullis.is_sealed(v) = sealed
 	FROM (VALUES
-		(decode('0101aaaaaaaa' || repeat('07', 16) || repeat('00', 33), 'hex')::portcullis.sealed, decode(repeat('07', 16), 'hex'), true),
+		(decode('0101aaaaaaaa' || repeat('07', 16) || repeat('00', 33), 'hex')::portcullis.sealed,
+			decode(repeat('07', 16), 'hex'), true),
 		(decode('0100aaaaaaaa' || repeat('07', 49), 'hex'), NULL, true),
 		(decode('0101aaaaaaaa' || repeat('07', 20), 'hex'), decode(repeat('07', 16), 'hex'), false),
 		(decode('0200aaaaaaaa' || repeat('07', 49), 'hex'), NULL, false),

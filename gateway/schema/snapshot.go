@@ -28,14 +28,15 @@ const (
 	snapshotColumns = `SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef,
 			a.attgenerated <> '', a.attidentity <> '',
 			CASE WHEN o.oid IS NULL THEN '' WHEN o.collnamespace <> 'pg_catalog'::pg_catalog.regnamespace
-				THEN pg_catalog.quote_ident(o.collnamespace::pg_catalog.regnamespace::text) || '.' || pg_catalog.quote_ident(o.collname)
+					THEN o.collnamespace::pg_catalog.regnamespace::text || '.' || pg_catalog.quote_ident(o.collname)
 				WHEN o.collname = 'POSIX' THEN 'C' ELSE o.collname END,
 			%s
 		FROM pg_catalog.pg_attribute a
 		JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		LEFT JOIN pg_catalog.pg_collation o ON o.oid = a.attcollation
 		%s
-		WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND ` + visibleSchemas + `
+		WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')
+			AND ` + visibleSchemas + `
 		ORDER BY a.attrelid, a.attnum`
 
 	// snapshotKeys leaves out what does not hold for all rows (partial indexes) or not for columns (expressions).
@@ -103,7 +104,8 @@ func newCatalog(results []*pgconn.Result) (*catalog.Catalog, error) {
 	relations := make(map[uint32]*catalog.Relation, len(results[1].Rows))
 	ordered := make([]*catalog.Relation, 0, len(results[1].Rows))
 	for r.over(results[1]); r.next(); {
-		relation := &catalog.Relation{OID: r.oid(0), Name: catalog.Name{Schema: r.text(1), Name: r.text(2)}, Kind: catalog.Kind(r.char(3))}
+		relation := &catalog.Relation{OID: r.oid(0), Name: catalog.Name{Schema: r.text(1), Name: r.text(2)},
+			Kind: catalog.Kind(r.char(3))}
 		relations[relation.OID] = relation
 		ordered = append(ordered, relation)
 	}

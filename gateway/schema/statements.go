@@ -66,16 +66,17 @@ func (s *fileStatement) fail(err error) error {
 // kind names a statement for an error: its first words in capitals, as far as they are keywords of a command.
 func (s *fileStatement) kind() string {
 	n := 1
-	if len(s.words) > 1 && slices.Contains([]string{"create", "alter", "drop", "refresh", "comment", "security", "import"}, s.words[0]) {
+	if slices.Contains([]string{"create", "alter", "drop", "refresh", "comment", "security", "import"}, s.words[0]) {
 		n = 2
-		if len(s.words) > 2 && slices.Contains([]string{"or", "materialized", "foreign", "event", "temp", "temporary", "unlogged"}, s.words[1]) {
+		w := append(slices.Clone(s.words), "", "")
+		switch w[1] {
+		case "or": // OR REPLACE
+			n = 4
+		case "materialized", "foreign", "event", "temp", "temporary", "unlogged":
 			n = 3
 		}
-		if len(s.words) > 3 && s.words[1] == "or" {
-			n = 4
-		}
 	}
-	return strings.ToUpper(strings.Join(s.words[:n], " "))
+	return strings.ToUpper(strings.Join(s.words[:min(n, len(s.words))], " "))
 }
 
 // harmlessSettings are those that pg_dump sets at the head of a file and that change nothing of what is made, or nothing
@@ -83,6 +84,9 @@ func (s *fileStatement) kind() string {
 var harmlessSettings = []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout",
 	"transaction_timeout", "client_encoding", "standard_conforming_strings", "check_function_bodies", "xmloption",
 	"client_min_messages", "row_security", "default_tablespace", "default_table_access_method"}
+
+// emptySearchPath is a statement at the head of pg_dump's files, in lower case and without blanks.
+const emptySearchPath = "selectpg_catalog.set_config('search_path','',false)"
 
 // admitSchemaStatement says whether a statement may stand in schema.sql, and whether it is to be run. What a statement
 // that may stand there has made beyond tables is found afterwards: see foreignObjects.
@@ -102,8 +106,8 @@ func admitSchemaStatement(s *fileStatement) (run bool, err error) {
 		return true, nil
 	case w[0] == "set" && slices.Contains(harmlessSettings, w[1]):
 		return false, nil
-	case strings.Join(strings.Fields(strings.ToLower(s.text[s.start:])), "") == "selectpg_catalog.set_config('search_path','',false)":
-		return true, nil // pg_dump's
+	case strings.Join(strings.Fields(strings.ToLower(s.text[s.start:])), "") == emptySearchPath:
+		return true, nil
 	}
 	return false, s.fail(fmt.Errorf("%s may not stand here: only CREATE SCHEMA, CREATE TABLE, CREATE [UNIQUE] INDEX, "+
 		"ALTER TABLE ... ADD CONSTRAINT, COMMENT ON and SET lines of pg_dump may", s.kind()))
@@ -186,7 +190,8 @@ func words(skeleton string) []string {
 }
 
 func isNameByte(c byte) bool {
-	return c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= utf8.RuneSelf && c < 0xf8 // beyond are the scanner's marks
+	return c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' ||
+		c >= utf8.RuneSelf && c < 0xf8 // the scanner's marks of literals are beyond
 }
 
 // asciiLower folds a name as PostgreSQL does in a multi-byte encoding: only A to Z
