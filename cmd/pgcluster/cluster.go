@@ -57,9 +57,10 @@ type Cluster struct {
 	password string
 	settings []string // arguments of the server but for the port
 
-	mutex  sync.Mutex
-	server *exec.Cmd     // nil once stopped
-	exited chan struct{} // closed when server has been waited for
+	mutex   sync.Mutex
+	server  *exec.Cmd     // nil when none runs
+	exited  chan struct{} // closed when server has been waited for
+	stopped bool
 }
 
 // Start makes a cluster and returns when it accepts connections. Cancelling ctx ends the attempt; once Start has
@@ -122,20 +123,23 @@ func (c *Cluster) Psql() string { return c.Binaries.Path("psql") }
 func (c *Cluster) Stop() error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	if c.server == nil {
+	if c.stopped {
 		return nil
 	}
-	c.stopServer()
+	c.stopped = true
+	if c.server != nil {
+		c.stopServer()
+	}
 	return c.folder.remove()
 }
 
 // Restart stops the server as with an immediate shutdown (a crash: open transactions are lost, the log is replayed) and
-// starts it again on the same port with the same data.
+// starts it again on the same port with the same data. After an error no server runs; the caller still calls Stop.
 func (c *Cluster) Restart(ctx context.Context) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.server == nil {
-		return errors.New("the cluster is stopped")
+		return errors.New("no server runs")
 	}
 	_ = c.server.Process.Signal(syscall.SIGQUIT) // it may have ended already
 	<-c.exited

@@ -158,6 +158,19 @@ func TestRestartKeepsPortAndData(t *testing.T) {
 	}
 }
 
+func TestStopAfterAFailedRestartLeavesNothing(t *testing.T) {
+	c := start(t, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Restart(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+	if err := c.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, c.Port, c.SocketDir(), 0)
+}
+
 func TestServerDiesWithItsParent(t *testing.T) {
 	for _, signal := range []os.Signal{os.Kill, os.Interrupt} {
 		t.Run(signal.String(), func(t *testing.T) {
