@@ -20,6 +20,9 @@ func parseBoolean(dst, text []byte) ([]byte, error) {
 
 // receiveBoolean is boolrecv: any byte but 0 is true.
 func receiveBoolean(dst, binary []byte) ([]byte, error) {
+	if len(binary) == 0 {
+		return nil, fail(codeProtocol, "no data left in message")
+	}
 	if len(binary) != 1 {
 		return nil, failLength(len(binary), 1)
 	}

@@ -80,7 +80,7 @@ const (
 
 // Limits of date and time texts (MAXDATELEN, MAXDATEFIELDS).
 const (
-	momentSizeMax   = 128
+	momentSizeMax   = 128 // of all fields, each with a byte more
 	momentFieldsMax = 25
 )
 
@@ -90,9 +90,6 @@ func scanMoment(text []byte, s *Settings, typeName string) (moment, error) {
 		s = Default()
 	}
 	d := decoder{settings: s, typeName: typeName}
-	if len(text) > momentSizeMax {
-		return moment{}, d.failFormat()
-	}
 	fields, err := d.split(string(text))
 	if err != nil {
 		return moment{}, err
@@ -144,6 +141,7 @@ const (
 // split cuts a text into fields (ParseDateTime).
 func (d *decoder) split(text string) ([]dateField, error) {
 	var fields []dateField
+	size := 0
 	for i := 0; i < len(text); {
 		c := text[i]
 		start := i
@@ -165,24 +163,23 @@ func (d *decoder) split(text string) ([]dateField, error) {
 			default:
 				return nil, d.failFormat()
 			}
-			fields = append(fields, newField(kind, text[start:start+1]+text[at:i]))
-			continue
+			start = at
 		case isSpace(c) || c > ' ' && c < 0x7f: // blanks and other punctuation separate fields
 			i++
 			continue
 		default:
 			return nil, d.failFormat()
 		}
-		fields = append(fields, newField(kind, text[start:i]))
-	}
-	if len(fields) > momentFieldsMax {
-		return nil, d.failFormat()
+		field := text[start:i]
+		if kind == fieldZone || kind == fieldSigned {
+			field = string(c) + field // without the blanks after the sign
+		}
+		if size += len(field) + 1; size > momentSizeMax || len(fields) == momentFieldsMax {
+			return nil, d.failFormat()
+		}
+		fields = append(fields, dateField{kind: kind, text: strings.ToLower(field), raw: field})
 	}
 	return fields, nil
-}
-
-func newField(kind fieldKind, text string) dateField {
-	return dateField{kind: kind, text: strings.ToLower(text), raw: text}
 }
 
 // splitNumeric reads a field that begins with a digit.
@@ -570,10 +567,10 @@ func (d *decoder) timeOverflows() bool {
 
 // fraction decodes ".123456" to microseconds (ParseFractionalSecond).
 func (d *decoder) fraction(text string) (int, error) {
-	if len(text) < 2 || skip(text, 1, isDigit) != len(text) {
+	if skip(text, 1, isDigit) != len(text) {
 		return 0, d.failFormat()
 	}
-	fraction, err := strconv.ParseFloat(text, 64)
+	fraction, err := strconv.ParseFloat("0"+text, 64) // "." alone is 0
 	if err != nil {
 		return 0, d.failFormat()
 	}
