@@ -33,7 +33,7 @@ var ErrWrongKey = errors.New("the audit log is not signed by this key")
 // then no truncation at a batch's end is found. They must not be newer than the log: see VerifyFiles. The key comes from a place that whoever may have changed the log cannot
 // change; that the log names a key proves nothing. An error says that the log could not be read or judged.
 func Verify(log, anchors io.Reader, key ed25519.PublicKey) (*Report, error) {
-	v := &verifier{key: key, report: &Report{}, known: true}
+	v := &verifier{key: key, report: &Report{}}
 	if anchors != nil {
 		v.anchors = newAnchorReader(anchors, key, v.report)
 	}
@@ -134,11 +134,8 @@ type verifier struct {
 
 	id    logID
 	hasID bool
-	// place is the last batch; known is false while its hash cannot be that of the batch before the next one, because
-	// lines are missing. lost is set when lines were dropped unjudged.
-	place chain
-	known bool
-	lost  bool
+	place chain // of the last batch
+	lost  bool  // lines since then were dropped unjudged
 
 	run  []runLine // the lines since the last batch line
 	text []byte    // their bytes
@@ -247,13 +244,13 @@ func (v *verifier) closeRun(b *batchLine) {
 		return // the chain goes on from where it was
 	case b.first() == expected:
 		perfect := v.judge(b, number, v.run)
-		if perfect && v.known && v.place.next(v.text) != b.hash {
+		if perfect && v.place.next(v.text) != b.hash {
 			v.find(number, ChangeEdit, "the batch does not continue the one before it")
 		}
 	default:
 		v.closeAfterLoss(b, number)
 	}
-	v.place, v.known = chain{b.seq, b.hash}, true
+	v.place = chain{b.seq, b.hash}
 	v.report.LastSeq = b.seq
 	v.checkAnchors(number, b)
 }
@@ -313,7 +310,7 @@ func (v *verifier) closeAfterLoss(b *batchLine, number int64) {
 		return
 	}
 	text := v.text[before[len(before)-1].end:]
-	if !whole || v.known && previous.next(text) != b.hash {
+	if !whole || previous.next(text) != b.hash {
 		v.find(before[0].number, ChangeEdit, "lines %d to %d are not those that were written, and the batch line that would name them is missing",
 			before[0].number, before[len(before)-1].number)
 	}
