@@ -54,6 +54,9 @@ func (v Validators) withDefaults() Validators {
 	if v.ColumnType == nil {
 		v.ColumnType = func(string, bool, bool, bool) error { return nil }
 	}
+	if v.TypeClass == nil {
+		v.TypeClass = func(name string) string { return name }
+	}
 	return v
 }
 

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/portcullisdb/portcullis/config/policy"
 )
@@ -22,7 +21,7 @@ type domainUse struct {
 	column   string
 	at       Position
 	keyset   string
-	family   string
+	class    string
 	casefold bool
 	trim     bool
 }
@@ -39,7 +38,7 @@ func (c *databaseCompiler) columns(source *Table, t *policy.Table) []columnEntry
 					source.Key, tag)
 			}
 		}
-		if len(column.Tags) < len(written.Tags) {
+		if len(column.Tags) < len(written.Tags) && !written.lacks("tags") {
 			c.problems.add(written.At("tags"), "", "column %q of table %q has a tag twice", written.Name, source.Key)
 		}
 		before := len(c.problems.list)
@@ -70,7 +69,7 @@ func (c *databaseCompiler) encrypt(source *Table, t *policy.Table, written *Colu
 	if e.broken {
 		return out
 	}
-	if len(e.Search) > len(sortedSet(e.Search)) {
+	if len(sortedSet(e.Search)) < len(e.Search) {
 		c.problems.add(e.At("search"), "", "%s: a kind of search stands there twice", name)
 	}
 	if !out.Equality {
@@ -102,7 +101,7 @@ func (c *databaseCompiler) domain(name string, t *policy.Table, written *Column)
 		c.problems.add(e.At("domain"), roleHint, "%s: search domain %q is not a plain word", name, e.Domain)
 		return e.Domain
 	}
-	use := domainUse{column: name, at: e.At("domain"), keyset: e.Keyset, family: typeFamily(written.Type),
+	use := domainUse{column: name, at: e.At("domain"), keyset: e.Keyset, class: c.validators.TypeClass(written.Type),
 		casefold: e.Casefold, trim: e.Trim}
 	first, shared := c.domains[e.Domain]
 	if !shared {
@@ -113,7 +112,7 @@ func (c *databaseCompiler) domain(name string, t *policy.Table, written *Column)
 	switch {
 	case first.keyset != use.keyset:
 		differs = "keysets"
-	case first.family != use.family:
+	case first.class != use.class:
 		differs = "types"
 	case first.casefold != use.casefold:
 		differs = "casefold"
@@ -132,32 +131,4 @@ func orHint(hint, otherwise string) string {
 		return otherwise
 	}
 	return hint
-}
-
-// typeAliases are PostgreSQL's other names of types (src/backend/parser/gram.y, "SimpleTypename").
-var typeAliases = map[string]string{
-	"int": "integer", "int4": "integer", "int2": "smallint", "int8": "bigint", "bool": "boolean", "decimal": "numeric",
-	"character varying": "varchar", "char": "character", "bpchar": "character",
-	"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp",
-}
-
-// typeFamily returns a type's name without modifiers and by its first name: types of one family have equal values with equal
-// tokens. varchar(n) and text are one.
-func typeFamily(name string) string {
-	name = strings.ToLower(name)
-	if open := strings.IndexByte(name, '('); open >= 0 {
-		end := strings.IndexByte(name[open:], ')')
-		if end < 0 {
-			return name
-		}
-		name = name[:open] + " " + name[open+end+1:]
-	}
-	name = strings.TrimPrefix(strings.Join(strings.Fields(name), " "), "pg_catalog.")
-	if first, ok := typeAliases[name]; ok {
-		name = first
-	}
-	if name == "varchar" {
-		name = "text"
-	}
-	return name
 }

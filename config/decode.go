@@ -216,6 +216,9 @@ func (d *decoder) list(f field, n *node, v reflect.Value, path string) {
 }
 
 func (d *decoder) scalar(f field, n *node, v reflect.Value, path string) {
+	if n.kind == kindNull && slices.Contains(f.oneOf, n.text) { // the predicate null, unquoted
+		n = &node{kind: kindText, text: n.text, at: n.at}
+	}
 	switch {
 	case n.kind == kindNull:
 		d.add(n.at, "remove the key or give it a value; quote ~ and what begins with #", "%s has no value", path)

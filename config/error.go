@@ -88,7 +88,8 @@ func (p *problems) add(at Position, hint, format string, args ...any) {
 
 // addCause records a mistake that another package found; its text follows the subject.
 func (p *problems) addCause(at Position, subject string, err error, hint string) {
-	p.addError(&Error{At: at, Message: subject + ": " + err.Error(), Hint: hint, Err: err})
+	text := strings.ReplaceAll(err.Error(), "\n", "; ") // errors.Join writes one a line
+	p.addError(&Error{At: at, Message: subject + ": " + text, Hint: hint, Err: err})
 }
 
 func (p *problems) addError(e *Error) {

@@ -52,6 +52,7 @@ func fakes() Validators {
 			}
 			return nil
 		},
+		TypeClass: typeFamily,
 		ColumnType: func(name string, equality, casefold, trim bool) error {
 			known := []string{"text", "integer", "bigint", "numeric", "date", "uuid", "json", "jsonb", "boolean"}
 			family := typeFamily(name)
@@ -90,4 +91,21 @@ func expandNodes(expr string) (nodes []policy.Node, err error) {
 		}
 	}
 	return nodes, nil
+}
+
+// typeFamily returns a type's name without modifiers. varchar(n) and text are one.
+func typeFamily(name string) string {
+	name = strings.ToLower(name)
+	if open := strings.IndexByte(name, '('); open >= 0 {
+		end := strings.IndexByte(name[open:], ')')
+		if end < 0 {
+			return name
+		}
+		name = name[:open] + " " + name[open+end+1:]
+	}
+	name = strings.TrimPrefix(strings.Join(strings.Fields(name), " "), "pg_catalog.")
+	if name == "varchar" {
+		name = "text"
+	}
+	return name
 }

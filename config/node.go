@@ -85,9 +85,7 @@ func (o origins) node(value any, path string) *node {
 	case string:
 		n.text = value
 	default:
-		if n.kind != kindRefused {
-			n.kind = kindNull
-		}
+		n.kind = kindRefused
 	}
 	return n
 }

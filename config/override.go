@@ -27,6 +27,10 @@ func environment(environ []string, names resolver, found *problems) env.Opt {
 			if !isOverride(rest) {
 				return "", nil
 			}
+			if name != variableName(name) {
+				found.add(Position{File: "environment"}, "", "variable %q has a name that means no key", name)
+				return "", nil
+			}
 			at := Position{File: name}
 			path, problem, hint := names.resolve(rest, environmentDelimiter)
 			if problem != "" {

@@ -95,16 +95,7 @@ func (p *parser) document(data []byte) *yaml.Node {
 // value converts a node and records its origin. ok is false if it was refused, and then reported.
 func (p *parser) value(n *yaml.Node, path string, keyAt Position, depth int) (value any, ok bool) {
 	at := p.position(n)
-	p.nodes++
-	switch {
-	case p.spent:
-		return nil, false
-	case p.nodes > nodesMax:
-		p.spent = true
-		p.problems.add(at, "", "more than %d values, aliases expanded", nodesMax)
-		return nil, false
-	case depth > depthMax:
-		p.problems.add(at, "", "nested more than %d deep", depthMax)
+	if !p.spend(at, depth) {
 		return nil, false
 	}
 	switch n.Kind {
@@ -136,13 +127,27 @@ func (p *parser) value(n *yaml.Node, path string, keyAt Position, depth int) (va
 			return nil, false
 		}
 		p.origins[path] = origin{kind: k, at: at, keyAt: keyAt}
-		if k == kindNull {
-			return nil, true
-		}
 		return n.Value, true
 	}
 	p.problems.add(at, "", "not understood")
 	return nil, false
+}
+
+// spend counts a value against the limits, and reports it if they are exceeded.
+func (p *parser) spend(at Position, depth int) (ok bool) {
+	p.nodes++
+	switch {
+	case p.spent:
+		return false
+	case p.nodes > nodesMax:
+		p.spent = true
+		p.problems.add(at, "", "more than %d values, aliases expanded", nodesMax)
+		return false
+	case depth > depthMax:
+		p.problems.add(at, "", "nested more than %d deep", depthMax)
+		return false
+	}
+	return true
 }
 
 // mapping fills into with the pairs of n and what n merges, and returns the keys in written order. damaged says that a key
@@ -190,7 +195,7 @@ func (p *parser) pair(into map[string]any, path, key string, keyAt Position, n *
 // merge adds the pairs of the mapping, or list of mappings, that "<<" names; keys that are there already stay.
 func (p *parser) merge(n *yaml.Node, into map[string]any, written map[string]Position, keys []string, path string,
 	depth int) []string {
-	if p.nodes++; p.spent || depth > depthMax {
+	if !p.spend(p.position(n), depth) {
 		return keys
 	}
 	switch n.Kind {

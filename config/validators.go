@@ -15,4 +15,7 @@ type Validators struct {
 	Mask func(typ string, props map[string]string, onUnmaskable string, columnType string) error
 	// ColumnType checks that a type can be sealed and, if so wished, searched, and whether folding means something for it.
 	ColumnType func(name string, equality, casefold, trim bool) error
+	// TypeClass names the types whose equal values have equal tokens: "text" for text and varchar(40). If it is nil, each
+	// spelling of a type is a class of its own.
+	TypeClass func(name string) string
 }
