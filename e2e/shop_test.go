@@ -76,28 +76,31 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 // startShop brings everything up: clusters, keys, schema, gateway.
-func startShop(ctx context.Context) (s *shop, err error) {
-	s = &shop{log: &lockedBuffer{}}
-	defer func() {
-		if err != nil {
-			s.stop()
-		}
-	}()
-	if s.dir, err = os.MkdirTemp("", "portcullis-e2e-"); err != nil {
+func startShop(ctx context.Context) (*shop, error) {
+	s := &shop{log: &lockedBuffer{}}
+	if err := s.start(ctx); err != nil {
+		s.stop()
 		return nil, err
+	}
+	return s, nil
+}
+
+func (s *shop) start(ctx context.Context) (err error) {
+	if s.dir, err = os.MkdirTemp("", "portcullis-e2e-"); err != nil {
+		return err
 	}
 	if err := s.startClusters(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.writeConfig(); err != nil {
-		return nil, err
+		return err
 	}
 	for _, args := range [][]string{{"check"}, {"keys", "init"}, {"schema", "apply"}, {"schema", "check"}} {
 		if out, code := s.run("", args...); code != 0 {
-			return nil, fmt.Errorf("portcullis %s: exit code %d: %s", strings.Join(args, " "), code, out)
+			return fmt.Errorf("portcullis %s: exit code %d: %s", strings.Join(args, " "), code, out)
 		}
 	}
-	return s, s.startGateway()
+	return s.startGateway()
 }
 
 func (s *shop) startClusters(ctx context.Context) error {
@@ -137,7 +140,7 @@ func (s *shop) writeConfig() error {
 	}
 	s.address = listener.Addr().String()
 	listener.Close()
-	s.environ = append(os.Environ(), "PORTCULLIS_LISTEN_ADDRESS="+s.address,
+	s.environ = append(os.Environ(), "PORTCULLIS_LISTEN__ADDRESS="+s.address,
 		"SHOP_LOGICAL_URL="+s.clusters[0].URLFor("gateway", backendPassword, "shop"),
 		"SHOP_LOGICAL_OWNER_URL="+s.clusters[0].URLFor("shop_owner", backendPassword, "shop"))
 	for i, c := range s.clusters {
