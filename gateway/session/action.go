@@ -1,0 +1,291 @@
+package session
+
+import (
+	"strings"
+
+	"github.com/portcullisdb/portcullis/gateway/wire"
+	"github.com/portcullisdb/portcullis/rewrite"
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+)
+
+// act answers a statement from the session's own model. In the simple protocol SHOW's row shape goes before its row, and
+// after the last statement of a string the implicit transaction ends.
+func (s *Session) act(out *wire.Output, p *portal, simple, last bool) *sqlstate.Error {
+	action := p.plan.Session
+	tag := action.Tag
+	if tag == "" {
+		tag = action.Kind
+	}
+	var err *sqlstate.Error
+	switch action.Kind {
+	case "EMPTY":
+		out.EmptyQueryResponse()
+		return nil
+	case "BEGIN":
+		err = s.actBegin(action)
+	case "COMMIT":
+		tag, err = s.actCommit(action)
+	case "ROLLBACK":
+		s.actRollback(action)
+	case "SET TRANSACTION":
+		err = s.setTransaction(action.Modes)
+	case "SET SESSION CHARACTERISTICS":
+		err = s.setCharacteristics(action.Modes)
+	case "SET", "SET LOCAL", "RESET":
+		err = s.actSet(action)
+	case "RESET ALL":
+		s.enter()
+		s.settings.ResetAll()
+	case "SHOW":
+		err = s.show(out, action, p.formats, simple)
+	case "DISCARD ALL":
+		err = s.discardAll()
+	case "DEALLOCATE":
+		err = s.deallocate(action.Name)
+	default:
+		err = sqlstate.New(sqlstate.InternalError, "session: internal error: unknown action %q", action.Kind)
+	}
+	if err == nil && last {
+		err = s.endImplicit(s.working)
+	}
+	if err != nil {
+		return err
+	}
+	p.done = true
+	out.CommandComplete(tag)
+	return nil
+}
+
+func (s *Session) actBegin(action *rewrite.SessionAction) *sqlstate.Error {
+	if s.tx.block {
+		s.warn(sqlstate.ActiveSQLTransaction, "there is already a transaction in progress")
+		return s.setTransaction(action.Modes)
+	}
+	s.begin(action.Modes)
+	return nil
+}
+
+func (s *Session) actCommit(action *rewrite.SessionAction) (tag string, err *sqlstate.Error) {
+	modes, failed := s.tx.modes, s.tx.failed
+	switch {
+	case failed:
+		s.rollback(s.working)
+	case !s.tx.block:
+		if action.Chain {
+			return "", noBlock("COMMIT AND CHAIN")
+		}
+		s.warn(sqlstate.NoActiveSQLTransaction, "there is no transaction in progress")
+		return "COMMIT", s.endImplicit(s.working)
+	default:
+		if err := s.commit(s.working); err != nil {
+			return "", err
+		}
+	}
+	s.closePortals()
+	if action.Chain {
+		s.begin(modes)
+	}
+	if failed {
+		return "ROLLBACK", nil
+	}
+	return "COMMIT", nil
+}
+
+func (s *Session) actRollback(action *rewrite.SessionAction) {
+	modes, block := s.tx.modes, s.tx.block
+	if !block {
+		s.warn(sqlstate.NoActiveSQLTransaction, "there is no transaction in progress")
+	}
+	s.rollback(s.working)
+	s.closePortals()
+	if block && action.Chain {
+		s.begin(modes)
+	}
+}
+
+func noBlock(command string) *sqlstate.Error {
+	return sqlstate.New(sqlstate.NoActiveSQLTransaction, "%s can only be used in transaction blocks", command)
+}
+
+// setTransaction is SET TRANSACTION, and BEGIN in a block: the modes go with the block's BEGIN, so they must come before
+// it has been sent anywhere.
+func (s *Session) setTransaction(modes []string) *sqlstate.Error {
+	if len(modes) == 0 {
+		return nil
+	}
+	if !s.tx.block {
+		s.warn(sqlstate.NoActiveSQLTransaction, "SET TRANSACTION can only be used in transaction blocks")
+		return nil
+	}
+	for _, sv := range s.servers {
+		if sv.begun {
+			return sqlstate.New(sqlstate.ActiveSQLTransaction, "SET TRANSACTION must be called before any query")
+		}
+	}
+	s.tx.modes = append(s.tx.modes[:len(s.tx.modes):len(s.tx.modes)], modes...)
+	return nil
+}
+
+// setCharacteristics is SET SESSION CHARACTERISTICS AS TRANSACTION: the modes of transactions to come.
+func (s *Session) setCharacteristics(modes []string) *sqlstate.Error {
+	s.enter()
+	for _, mode := range modes {
+		name, value := "default_transaction_isolation", ""
+		switch mode {
+		case "READ ONLY", "READ WRITE":
+			name, value = "default_transaction_read_only", onOff(mode == "READ ONLY")
+		case "DEFERRABLE", "NOT DEFERRABLE":
+			name, value = "default_transaction_deferrable", onOff(mode == "DEFERRABLE")
+		default:
+			value, _ = strings.CutPrefix(mode, "ISOLATION LEVEL ")
+		}
+		if _, err := s.settings.Set(name, []string{value}, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+// transactionMode maps the parameters of a transaction to the modes of BEGIN.
+func transactionMode(name string, values []string) (mode string, ok bool) {
+	on := len(values) == 1 && isOn(values[0])
+	switch strings.ToLower(name) {
+	case "transaction_isolation":
+		if len(values) == 1 {
+			return "ISOLATION LEVEL " + strings.ToUpper(values[0]), validIsolation(values[0])
+		}
+	case "transaction_read_only":
+		if on {
+			return "READ ONLY", true
+		}
+		return "READ WRITE", true
+	case "transaction_deferrable":
+		if on {
+			return "DEFERRABLE", true
+		}
+		return "NOT DEFERRABLE", true
+	}
+	return "", false
+}
+
+func validIsolation(level string) bool {
+	_, ok := oneOf("serializable", "repeatable read", "read committed", "read uncommitted")(level)
+	return ok
+}
+
+func isOn(v string) bool {
+	b, ok := boolean(v)
+	return ok && b == "on"
+}
+
+func (s *Session) actSet(action *rewrite.SessionAction) *sqlstate.Error {
+	if strings.EqualFold(action.Name, "transaction") || len(action.Modes) > 0 {
+		return s.setTransaction(action.Modes)
+	}
+	if strings.HasPrefix(strings.ToLower(action.Name), "transaction_") {
+		mode, ok := transactionMode(action.Name, action.Values)
+		if !ok {
+			return sqlstate.New(sqlstate.InvalidParameterValue, "invalid value for parameter %q", action.Name)
+		}
+		return s.setTransaction([]string{mode})
+	}
+	local := action.Kind == "SET LOCAL"
+	if local && !s.tx.block && s.tx.idle() {
+		if findSetting(action.Name) == nil {
+			return unknownSetting(action.Name)
+		}
+		s.warn(sqlstate.NoActiveSQLTransaction, "SET LOCAL can only be used in transaction blocks")
+		return nil
+	}
+	s.enter()
+	_, err := s.settings.Set(action.Name, action.Values, local)
+	return err
+}
+
+// showColumns is the row shape of SHOW: one text, named as the parameter is written.
+func showColumns(action *rewrite.SessionAction) []rewrite.Column {
+	name := action.Name
+	if def := findSetting(name); def != nil {
+		name = def.name
+	}
+	const oidText = 25
+	return []rewrite.Column{{Name: name, TypeOID: oidText, TypeLen: -1, Typmod: -1}}
+}
+
+func (s *Session) show(out *wire.Output, action *rewrite.SessionAction, formats []int16, simple bool) *sqlstate.Error {
+	value, ok := s.showValue(action.Name)
+	if !ok {
+		return unknownSetting(action.Name)
+	}
+	if simple {
+		rowDescription(out, showColumns(action), formats)
+	}
+	row := out.DataRow(1)
+	row.Value([]byte(value))
+	row.Finish()
+	return nil
+}
+
+func (s *Session) showValue(name string) (string, bool) {
+	switch strings.ToLower(name) {
+	case "transaction_isolation":
+		for _, mode := range s.tx.modes {
+			if level, ok := strings.CutPrefix(mode, "ISOLATION LEVEL "); ok {
+				return strings.ToLower(level), true
+			}
+		}
+		return s.settings.Get("default_transaction_isolation"), true
+	case "transaction_read_only":
+		return s.showMode("READ ONLY", "READ WRITE", "default_transaction_read_only"), true
+	case "transaction_deferrable":
+		return s.showMode("DEFERRABLE", "NOT DEFERRABLE", "default_transaction_deferrable"), true
+	}
+	def := findSetting(name)
+	if def == nil {
+		return "", false
+	}
+	return s.settings.Get(def.name), true
+}
+
+func (s *Session) showMode(on, off, otherwise string) string {
+	value := s.settings.Get(otherwise)
+	for _, mode := range s.tx.modes {
+		switch mode {
+		case on:
+			value = "on"
+		case off:
+			value = "off"
+		}
+	}
+	return value
+}
+
+// discardAll makes the session as new. What servers hold of its settings follows at their next use.
+func (s *Session) discardAll() *sqlstate.Error {
+	if !s.tx.idle() {
+		return sqlstate.New(sqlstate.ActiveSQLTransaction, "DISCARD ALL cannot run inside a transaction block")
+	}
+	s.settings.ResetAll()
+	clear(s.protocol.statements)
+	s.closePortals()
+	return nil
+}
+
+func (s *Session) deallocate(name string) *sqlstate.Error {
+	if name == "" {
+		clear(s.protocol.statements)
+		return nil
+	}
+	if s.protocol.statements[name] == nil {
+		return sqlstate.New(sqlstate.InvalidSQLStatementName, "prepared statement \"%s\" does not exist", name)
+	}
+	delete(s.protocol.statements, name)
+	return nil
+}

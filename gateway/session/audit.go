@@ -1,0 +1,85 @@
+package session
+
+import (
+	"github.com/portcullisdb/portcullis/gateway/audit"
+	"github.com/portcullisdb/portcullis/rewrite"
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+)
+
+// event starts an audit event with who asks, from where, for what.
+func (s *Session) event(kind audit.Kind) *audit.Event {
+	e := &audit.Event{Kind: kind, Session: sessionID(s.pid), User: s.startup.User, Database: s.startup.Database,
+		Client: s.client, Generation: s.state.Policy.Generation}
+	if s.user != nil {
+		e.Roles = s.user.Roles
+	}
+	if s.settings != nil {
+		e.Application = s.settings.Get("application_name")
+	} else {
+		e.Application = s.startup.Parameters["application_name"]
+	}
+	return e
+}
+
+// record keeps an event. An event that cannot be kept is an error of what it tells of.
+func (s *Session) record(e *audit.Event) *sqlstate.Error {
+	if s.options.Audit == nil {
+		return nil
+	}
+	if err := s.options.Audit.Record(s.working, e); err != nil {
+		s.log.Error("an audit event could not be recorded", "kind", e.Kind, "error", err)
+		return sqlstate.New(sqlstate.SystemError, "the audit log does not take events")
+	}
+	return nil
+}
+
+// recordSession records the begin or end of a session, or a login that failed.
+func (s *Session) recordSession(action string, failure *sqlstate.Error) *sqlstate.Error {
+	e := s.event(audit.KindSession)
+	e.Action, e.Decision = action, "allow"
+	if failure != nil {
+		e.Decision, e.SQLState = "refuse", failure.Code.String()
+	}
+	return s.record(e)
+}
+
+// recordStatement records a statement that touches protected columns, before its first row leaves.
+func (s *Session) recordStatement(plan *rewrite.Plan, routes []string, rows int64) *sqlstate.Error {
+	if len(plan.Touched) == 0 && !s.options.AuditAll {
+		return nil
+	}
+	e := s.event(audit.KindStatement)
+	e.Statement, e.Decision, e.Routes, e.Rows = plan.Logical, "allow", routes, rows
+	e.Columns = touchedColumns(plan)
+	return s.record(e)
+}
+
+func touchedColumns(plan *rewrite.Plan) []audit.Column {
+	columns := make([]audit.Column, len(plan.Touched))
+	for i, t := range plan.Touched {
+		columns[i] = audit.Column{Table: t.Column.Table.String(), Column: t.Column.Column, Use: t.Use, Rule: t.Rule}
+	}
+	return columns
+}
+
+// recordFailure records a refusal, or an error in a statement that touches protected columns. What PostgreSQL says of
+// any other statement is no event.
+func (s *Session) recordFailure(statement *rewrite.Statement, plan *rewrite.Plan, routes []string, failure *sqlstate.Error) {
+	kind := audit.KindError
+	switch {
+	case failure.Rule != "" || failure.Code == sqlstate.InsufficientPrivilege:
+		kind = audit.KindRefusal
+	case failure.Code == sqlstate.DataCorrupted:
+	case plan == nil || len(plan.Touched) == 0 && !s.options.AuditAll:
+		return
+	}
+	e := s.event(kind)
+	e.Decision, e.SQLState, e.Rule, e.Routes = "refuse", failure.Code.String(), failure.Rule, routes
+	switch {
+	case plan != nil:
+		e.Statement, e.Columns = plan.Logical, touchedColumns(plan)
+	case statement != nil:
+		e.Statement = statement.Skeleton
+	}
+	_ = s.record(e) // logged there; the statement fails in any case
+}

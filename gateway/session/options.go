@@ -1,0 +1,105 @@
+package session
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/portcullisdb/portcullis/config/policy"
+	"github.com/portcullisdb/portcullis/gateway/audit"
+	"github.com/portcullisdb/portcullis/gateway/execute"
+	"github.com/portcullisdb/portcullis/gateway/pool"
+	"github.com/portcullisdb/portcullis/gateway/wire"
+	"github.com/portcullisdb/portcullis/rewrite"
+	"github.com/portcullisdb/portcullis/rewrite/catalog"
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+)
+
+// State is one generation of what sessions work by. It is immutable; a session takes the newest one between
+// transactions.
+type State struct {
+	Policy    *policy.Policy
+	Databases map[string]*Database
+	Verifiers map[string]string // of users, in PostgreSQL's form; secret
+}
+
+// Database is what the sessions of one database share.
+type Database struct {
+	Policy  *policy.Database
+	Planner Planner // nil on a transparent database
+	Runner  *execute.Runner
+	Catalog func() *catalog.Catalog // the newest snapshot
+	// Disabled holds the tables that the startup check found not to be what the policy needs.
+	Disabled map[policy.TableName]string
+	// Dial connects to a datasource, execute.LogicalDatasource included, with startup parameters. release is called when
+	// the connection has been closed.
+	Dial func(ctx context.Context, datasource string, params map[string]string) (server *pool.Server, release func(), err error)
+	// Parameters are what a server reported at its start: server_version, TimeZone, ...
+	Parameters map[string]string
+}
+
+// Planner turns a client's string into plans. *rewrite.Planner is one.
+type Planner interface {
+	Prepare(ctx context.Context, sql string) ([]*rewrite.Statement, *sqlstate.Error)
+	Plan(ctx context.Context, s *rewrite.Statement, env *rewrite.Env) (*rewrite.Plan, *sqlstate.Error)
+}
+
+// Recorder takes audit events; Record returns when the event is kept. *audit.Log is one.
+type Recorder interface {
+	Record(ctx context.Context, e *audit.Event) error
+}
+
+// Options are what the sessions of a gateway share.
+type Options struct {
+	State    func() *State
+	Registry *Registry
+	SCRAM    *wire.SCRAM
+	TLS      *tls.Config // nil: no TLS
+	Audit    Recorder    // nil: nothing is recorded
+	AuditAll bool        // statements that touch no protected column too
+	Log      *slog.Logger
+	Clock    func() time.Time
+	Random   io.Reader
+	Limits   Limits
+	Buffers  *wire.Buffers
+}
+
+// Limits bounds a session. Zero means the default.
+type Limits struct {
+	Wire           wire.Limits
+	Statements     int           // prepared statements
+	Portals        int           // open portals
+	Sessions       int           // of all clients together
+	StartupTimeout time.Duration // until authentication is done
+	ConnectTimeout time.Duration // of one server connection
+}
+
+// The defaults of Limits.
+const (
+	StatementsDefault     = 4096
+	PortalsDefault        = 1024
+	SessionsDefault       = 1000
+	StartupTimeoutDefault = 60 * time.Second // authentication_timeout of PostgreSQL
+	ConnectTimeoutDefault = 10 * time.Second
+)
+
+func (l Limits) withDefaults() Limits {
+	if l.Statements <= 0 {
+		l.Statements = StatementsDefault
+	}
+	if l.Portals <= 0 {
+		l.Portals = PortalsDefault
+	}
+	if l.Sessions <= 0 {
+		l.Sessions = SessionsDefault
+	}
+	if l.StartupTimeout <= 0 {
+		l.StartupTimeout = StartupTimeoutDefault
+	}
+	if l.ConnectTimeout <= 0 {
+		l.ConnectTimeout = ConnectTimeoutDefault
+	}
+	return l
+}

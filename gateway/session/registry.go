@@ -1,0 +1,98 @@
+package session
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+
+	"github.com/portcullisdb/portcullis/gateway/wire"
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+)
+
+// Registry knows the sessions that are under way: for cancel requests, and for the end of the gateway. It may be used
+// concurrently.
+type Registry struct {
+	mu       sync.Mutex
+	next     uint32
+	sessions map[uint32]*Session
+	draining bool
+	idle     sync.WaitGroup // of sessions
+}
+
+// NewRegistry makes an empty registry.
+func NewRegistry() *Registry { return &Registry{sessions: map[uint32]*Session{}} }
+
+// secretBytes is the length of a cancel key in protocol 3.0.
+const secretBytes = 4
+
+// add enters a session and gives it the key of its BackendKeyData. With sessionsMax sessions it is 53300.
+func (r *Registry) add(s *Session, random io.Reader, sessionsMax int) error {
+	var secret [secretBytes]byte
+	if _, err := io.ReadFull(random, secret[:]); err != nil {
+		return fmt.Errorf("draw a cancel key: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.sessions) >= sessionsMax {
+		return sqlstate.New(sqlstate.TooManyConnections, "sorry, too many clients already")
+	}
+	for {
+		r.next++
+		if _, taken := r.sessions[r.next]; !taken && r.next != 0 && int32(r.next) > 0 {
+			break
+		}
+	}
+	s.pid, s.secret = r.next, secret
+	r.sessions[s.pid] = s
+	r.idle.Add(1)
+	if r.draining {
+		s.drain()
+	}
+	return nil
+}
+
+func (r *Registry) remove(s *Session) {
+	r.mu.Lock()
+	delete(r.sessions, s.pid)
+	r.mu.Unlock()
+	r.idle.Done()
+}
+
+// Len returns the number of sessions.
+func (r *Registry) Len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.sessions)
+}
+
+// Cancel asks the servers of the session that key names to cancel what they run for it. A key that fits no session does
+// nothing, and the one who sent it is not told.
+func (r *Registry) Cancel(ctx context.Context, key *wire.CancelKey) {
+	r.mu.Lock()
+	s := r.sessions[key.PID]
+	r.mu.Unlock()
+	if s == nil || subtle.ConstantTimeCompare(s.secret[:], key.Secret) != 1 {
+		return
+	}
+	s.Cancel(ctx)
+}
+
+// Drain tells every session, and those to come, to end with 57P01 as soon as it is in no transaction.
+func (r *Registry) Drain() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.draining = true
+	for _, s := range r.sessions {
+		s.drain()
+	}
+}
+
+// Wait returns when there are no sessions.
+func (r *Registry) Wait() { r.idle.Wait() }
+
+// sessionID names a session in the audit log. It does not hold the secret: who reads the log must not be able to cancel
+// statements.
+func sessionID(pid uint32) string { return strconv.FormatUint(uint64(pid), 10) }

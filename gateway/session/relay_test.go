@@ -1,0 +1,191 @@
+package session
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/portcullisdb/portcullis/config/policy"
+)
+
+func plainGateway(t testing.TB) *testGateway {
+	return newGateway(t, &policy.Database{Name: "plain", Datasources: []string{"ds_0"}}, map[string]string{"ds_0": "plain"})
+}
+
+func TestRelayServesEveryQueryMode(t *testing.T) {
+	conn := plainGateway(t).connect(t)
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe,
+		pgx.QueryExecModeDescribeExec, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+		var n int
+		var s string
+		err := conn.QueryRow(testContext(t), "SELECT $1::int4 + 1, $2::text", mode, 41, "forty-two").Scan(&n, &s)
+		if err != nil || n != 42 || s != "forty-two" {
+			t.Errorf("%v: %d %q %v", mode, n, s, err)
+		}
+	}
+	_, err := conn.Exec(testContext(t), "SELECT 1/0")
+	var server *pgconn.PgError
+	if !errors.As(err, &server) || server.Code != "22012" {
+		t.Errorf("1/0: %v", err)
+	}
+	if _, err := conn.Exec(testContext(t), "SELECT 1; SELECT 2"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRelayCopiesBothWays(t *testing.T) {
+	conn := plainGateway(t).connect(t)
+	ctx := testContext(t)
+	mustExec(t, conn, "CREATE TEMP TABLE copied (id int, body text)")
+	const rows = 20_000
+	var in bytes.Buffer
+	for i := range rows {
+		fmt.Fprintf(&in, "%d\t%s\n", i, strings.Repeat("x", 100))
+	}
+	tag, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(in.Bytes()), "COPY copied FROM STDIN")
+	if err != nil || tag.RowsAffected() != rows {
+		t.Fatalf("COPY in: %v %v", tag, err)
+	}
+	var out bytes.Buffer
+	if _, err := conn.PgConn().CopyTo(ctx, &out, "COPY (SELECT * FROM copied ORDER BY id) TO STDOUT"); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(in.Bytes(), out.Bytes()) {
+		t.Error("what came out is not what went in")
+	}
+	_, err = conn.PgConn().CopyFrom(ctx, strings.NewReader("no number\n"), "COPY copied FROM STDIN")
+	var server *pgconn.PgError
+	if !errors.As(err, &server) || server.Code != "22P04" && server.Code != "22P02" {
+		t.Errorf("bad COPY: %v", err)
+	}
+	mustExec(t, conn, "SELECT 1")
+}
+
+// A batch that is far longer than socket buffers goes through, its answers too.
+func TestRelayTakesLongPipelines(t *testing.T) {
+	conn := plainGateway(t).connect(t)
+	batch := &pgx.Batch{}
+	body := strings.Repeat("b", 8_000)
+	const statements = 2_000
+	for range statements {
+		batch.Queue("SELECT $1::text", body)
+	}
+	results := conn.SendBatch(testContext(t), batch)
+	for i := range statements {
+		var got string
+		if err := results.QueryRow().Scan(&got); err != nil || got != body {
+			t.Fatalf("statement %d: %d bytes, %v", i, len(got), err)
+		}
+	}
+	if err := results.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, conn, "SELECT 1")
+}
+
+// Flush asks for answers without ReadyForQuery.
+func TestRelayAnswersFlush(t *testing.T) {
+	conn := plainGateway(t).connect(t)
+	pipeline := conn.PgConn().StartPipeline(testContext(t))
+	pipeline.SendPrepare("one", "SELECT 1", nil)
+	pipeline.SendFlushRequest()
+	if err := pipeline.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if result, err := pipeline.GetResults(); err != nil {
+		t.Fatalf("%T %v", result, err)
+	}
+	pipeline.SendQueryPrepared("one", nil, nil, nil)
+	if err := pipeline.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := pipeline.GetResults(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := pipeline.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, conn, "SELECT 1")
+}
+
+func TestRelayDeliversNotificationsToAnIdleClient(t *testing.T) {
+	g := plainGateway(t)
+	listener, sender := g.connect(t), g.connect(t)
+	mustExec(t, listener, "LISTEN news")
+	done := make(chan error, 1)
+	go func() {
+		n, err := listener.WaitForNotification(testContext(t))
+		if err == nil && n.Payload != "hello" {
+			err = fmt.Errorf("payload %q", n.Payload)
+		}
+		done <- err
+	}()
+	time.Sleep(50 * time.Millisecond)
+	mustExec(t, sender, "NOTIFY news, 'hello'")
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, listener, "SELECT 1")
+}
+
+func TestRelayCancels(t *testing.T) {
+	conn := plainGateway(t).connect(t)
+	done := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(testContext(t), "SELECT pg_sleep(20)")
+		done <- err
+	}()
+	time.Sleep(100 * time.Millisecond)
+	if err := conn.PgConn().CancelRequest(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	var server *pgconn.PgError
+	if err := <-done; !errors.As(err, &server) || server.Code != "57014" {
+		t.Fatal(err)
+	}
+	mustExec(t, conn, "SELECT 1")
+}
+
+func TestRelayEndsWithItsServer(t *testing.T) {
+	g := plainGateway(t)
+	conn := g.connect(t)
+	_, err := conn.Exec(testContext(t), "SELECT pg_terminate_backend(pg_backend_pid())")
+	var server *pgconn.PgError
+	if !errors.As(err, &server) || server.Code != "57P01" {
+		t.Fatal(err)
+	}
+}
+
+func TestRelayDrains(t *testing.T) {
+	g := plainGateway(t)
+	idle, busy := g.connect(t), g.connect(t)
+	mustExec(t, busy, "BEGIN")
+	g.options.Registry.Drain()
+	_, err := idle.Exec(testContext(t), "SELECT 1")
+	if err == nil {
+		t.Error("an idle client was not told")
+	}
+	mustExec(t, busy, "SELECT 1")
+	mustExec(t, busy, "COMMIT")
+	if _, err := busy.Exec(testContext(t), "SELECT 1"); err == nil {
+		t.Error("a client out of its transaction was not told")
+	}
+	g.options.Registry.Wait()
+}
+
+func mustExec(t testing.TB, conn *pgx.Conn, sql string, args ...any) pgconn.CommandTag {
+	t.Helper()
+	tag, err := conn.Exec(testContext(t), sql, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return tag
+}

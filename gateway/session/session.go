@@ -1,0 +1,187 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/portcullisdb/portcullis/config/policy"
+	"github.com/portcullisdb/portcullis/crypto/datum"
+	"github.com/portcullisdb/portcullis/gateway/wire"
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+)
+
+// A Session is one client, from its first byte to its last. All of it belongs to the goroutine of Serve, but for Cancel.
+type Session struct {
+	options *Options
+	conn    *wire.Conn
+	log     *slog.Logger
+
+	// reading is the context of reads from the client: it ends when the gateway drains. working is that of everything
+	// else: it ends when the gateway must stop.
+	reading, working context.Context
+	stopReading      context.CancelCauseFunc
+	drained          atomic.Bool
+	busy             atomic.Bool // a statement is under way
+
+	pid    uint32
+	secret [secretBytes]byte
+	client string // address
+
+	startup  *wire.Startup
+	state    *State
+	database *Database
+	user     *policy.User
+	view     *policy.View
+	settings *Settings
+	told     map[string]string // ParameterStatus as the client knows it
+	toldAt   uint64            // settings.version at that time
+
+	datum    *datum.Settings // as datumSettings made it, at settings.version datumAt
+	datumAt  uint64
+	tx       transaction
+	mu       sync.Mutex // guards servers for Cancel
+	servers  map[string]*server
+	protocol protocol
+	environ  environment
+}
+
+// Serve runs a session on an accepted socket, which it closes. ctx is the life of the gateway.
+func Serve(ctx context.Context, nc net.Conn, o *Options) {
+	s := &Session{options: o, working: ctx, servers: map[string]*server{}, client: nc.RemoteAddr().String(), log: o.Log}
+	s.conn = wire.NewConn(nc, o.Limits.Wire, o.Buffers)
+	s.reading, s.stopReading = context.WithCancelCause(ctx)
+	defer s.stopReading(nil)
+	defer func() { _ = s.conn.Close() }()
+	defer s.recover()
+	if !s.start() {
+		return
+	}
+	defer s.end()
+	if s.database.Policy.Transparent() {
+		s.relay()
+		return
+	}
+	s.serve()
+}
+
+// recover ends the session after a panic, and it alone. What was half written is not sent.
+func (s *Session) recover() {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	s.log.Error("session ended by a panic", "cause", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
+	s.conn.Out.Reset()
+	s.fatal(sqlstate.New(sqlstate.InternalError, "internal error"))
+	s.closeServers()
+}
+
+// Cancel asks the servers to cancel what they run for this session. It may be called from any goroutine.
+func (s *Session) Cancel(ctx context.Context) {
+	if !s.busy.Load() {
+		return
+	}
+	s.mu.Lock()
+	servers := make([]*server, 0, len(s.servers))
+	for _, sv := range s.servers {
+		servers = append(servers, sv)
+	}
+	s.mu.Unlock()
+	for _, sv := range servers {
+		if err := sv.Server.Cancel(ctx); err != nil {
+			s.log.Warn("a cancel request did not reach its server", "datasource", sv.Server.Datasource(), "error", err)
+		}
+	}
+}
+
+// drain makes the session end when it is in no transaction. It may be called from any goroutine.
+func (s *Session) drain() {
+	s.drained.Store(true)
+	s.stopReading(errDraining)
+}
+
+var errDraining = errors.New("the gateway is draining")
+
+// serve reads and answers messages until the client leaves.
+func (s *Session) serve() {
+	for {
+		if s.drained.Load() && s.tx.idle() {
+			s.fatal(shutdown())
+			return
+		}
+		m, err := s.read()
+		if err != nil {
+			s.readFailed(err)
+			return
+		}
+		s.busy.Store(true)
+		if done := s.handle(m); done {
+			return
+		}
+		if s.tx.idle() {
+			s.busy.Store(false)
+		}
+	}
+}
+
+// read returns the client's next message. Before it waits, all answers are sent.
+func (s *Session) read() (wire.Message, error) {
+	if !s.conn.Buffered() {
+		s.drainPending()
+		if err := s.conn.Flush(s.working); err != nil {
+			return wire.Message{}, err
+		}
+	}
+	ctx := s.reading
+	if s.drained.Load() {
+		ctx = s.working // a transaction may end
+	}
+	m, err := s.conn.Read(ctx)
+	if errors.Is(err, errDraining) && !s.tx.idle() {
+		return s.conn.Read(s.working)
+	}
+	return m, err
+}
+
+func (s *Session) readFailed(err error) {
+	var protocol *sqlstate.Error
+	switch {
+	case errors.As(err, &protocol):
+		s.fatal(protocol)
+	case errors.Is(err, errDraining), s.working.Err() != nil:
+		s.fatal(shutdown())
+	case errors.Is(err, io.EOF):
+	default:
+		s.log.Debug("the client's connection broke", "error", err)
+	}
+}
+
+func shutdown() *sqlstate.Error {
+	return sqlstate.New(sqlstate.AdminShutdown, "terminating connection due to administrator command")
+}
+
+// fatal tells the client why its session ends.
+func (s *Session) fatal(e *sqlstate.Error) {
+	s.conn.Out.ErrorResponse(wire.SeverityFatal, e)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.working), farewellTimeout)
+	defer cancel()
+	_ = s.conn.Flush(ctx) // the client may have gone
+}
+
+// end leaves nothing behind: what the servers hold is rolled back by closing them.
+func (s *Session) end() {
+	s.closeServers()
+	s.options.Registry.remove(s)
+	s.recordSession("logout", nil)
+}
+
+// farewellTimeout bounds the last message to a client that may not read any more.
+const farewellTimeout = 2 * time.Second

@@ -1,0 +1,163 @@
+package session
+
+import (
+	"github.com/portcullisdb/portcullis/gateway/execute"
+	"github.com/portcullisdb/portcullis/gateway/wire"
+	"github.com/portcullisdb/portcullis/rewrite"
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+)
+
+// query answers a Query message: its statements run one after the other in one implicit transaction, and an error stops
+// the rest (src/backend/tcop/postgres.c, exec_simple_query).
+func (s *Session) query(body []byte) {
+	if err := s.statements(body); err != nil {
+		s.fail(err)
+	}
+	s.readyForQuery()
+}
+
+func (s *Session) statements(body []byte) *sqlstate.Error {
+	text, err := wire.DecodeQuery(body)
+	if err != nil {
+		return err
+	}
+	delete(s.protocol.portals, "")
+	delete(s.protocol.statements, "")
+	parsed, err := s.prepare(string(text))
+	if err != nil {
+		return err
+	}
+	if len(parsed) == 0 {
+		s.conn.Out.EmptyQueryResponse()
+		return nil
+	}
+	for i, p := range parsed {
+		if err := s.simpleStatement(p, i == len(parsed)-1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare cuts a client's string into statements, without the empty ones.
+func (s *Session) prepare(sql string) ([]*rewrite.Statement, *sqlstate.Error) {
+	parsed, err := s.database.Planner.Prepare(s.working, sql)
+	if err != nil {
+		return nil, err
+	}
+	kept := parsed[:0:0]
+	for _, p := range parsed {
+		if !p.Empty {
+			kept = append(kept, p)
+		}
+	}
+	return kept, nil
+}
+
+// simpleStatement plans, runs and answers one statement. After the last one the implicit transaction ends before the
+// client is told that the statement is complete.
+func (s *Session) simpleStatement(parsed *rewrite.Statement, last bool) *sqlstate.Error {
+	st := &statement{parsed: parsed}
+	if err := s.planFor(st); err != nil {
+		return err
+	}
+	p, err := s.bind(st, nil, nil, nil)
+	if err != nil {
+		return err
+	}
+	if st.plan.Destination == rewrite.DestinationSession {
+		return s.act(&s.conn.Out, p, true, last)
+	}
+	if err := s.startRun(p, 0, last); err != nil {
+		return err
+	}
+	if st.plan.Columns != nil {
+		rowDescription(&s.conn.Out, st.plan.Columns, nil)
+	}
+	answer, err := s.readRun(p, 0)
+	if err != nil {
+		return err
+	}
+	if last {
+		if err := s.endImplicit(s.working); err != nil {
+			return err
+		}
+	}
+	s.conn.Out.CommandComplete(answer.Tag)
+	return nil
+}
+
+// planFor plans a statement in the state of the transaction: in a failed block only its end will do.
+func (s *Session) planFor(st *statement) *sqlstate.Error {
+	err := s.plan(s.working, st)
+	if s.tx.failed && (err != nil || !endsBlock(st.plan)) {
+		return failedError()
+	}
+	if err != nil {
+		s.recordFailure(st.parsed, nil, nil, err)
+	}
+	return err
+}
+
+func endsBlock(plan *rewrite.Plan) bool {
+	return plan.Destination == rewrite.DestinationSession && (plan.Session.Kind == "COMMIT" || plan.Session.Kind == "ROLLBACK")
+}
+
+// bind makes a portal of a statement and its values.
+func (s *Session) bind(st *statement, params [][]byte, paramFormats, resultFormats []int16) (*portal, *sqlstate.Error) {
+	p := &portal{statement: st, plan: st.plan, formats: resultFormats}
+	if st.plan.Destination == rewrite.DestinationSession {
+		return p, nil
+	}
+	if err := s.usable(st.plan); err != nil {
+		return nil, err
+	}
+	var err *sqlstate.Error
+	p.run, err = s.database.Runner.Bind(s.working, &execute.Request{
+		Plan: st.plan, Literals: st.parsed.Literals, Params: params, ParamFormats: paramFormats,
+		ResultFormats: resultFormats, Facts: s.facts(), Settings: s.datumSettings(), Home: s.home(),
+		Restricted: s.restricted()})
+	if err != nil {
+		s.recordFailure(st.parsed, st.plan, nil, err)
+		return nil, err
+	}
+	return p, nil
+}
+
+// startRun sends a portal to its servers. With last the implicit transaction may end with it.
+func (s *Session) startRun(p *portal, rowsMax int32, last bool) *sqlstate.Error {
+	datasources := p.run.Datasources()
+	if err := s.tx.admit(datasources, p.plan.Writes); err != nil {
+		s.recordFailure(p.statement.parsed, p.plan, p.run.Routes(), err)
+		return err
+	}
+	// A Sync that comes with the statement ends the transaction only there, so nothing may be under way elsewhere.
+	last = last && !s.underWay()
+	s.enter()
+	backends := make(map[string]*execute.Backend, len(datasources))
+	for _, d := range datasources {
+		sv, err := s.server(s.working, d)
+		if err != nil {
+			return err
+		}
+		backends[d] = sv.Backend
+	}
+	if p.plan.Writes {
+		s.tx.wrote, s.tx.writer = true, datasources[0]
+	}
+	p.started = true
+	return p.run.Start(s.working, func(d string) *execute.Backend { return backends[d] }, rowsMax, last)
+}
+
+// readRun reads the rows of a portal that was started.
+func (s *Session) readRun(p *portal, rowsMax int32) (execute.Answer, *sqlstate.Error) {
+	answer, err := p.run.Rows(s.working, s.conn, rowsMax, func(rows int64) *sqlstate.Error {
+		return s.recordStatement(p.plan, p.run.Routes(), rows)
+	})
+	if err != nil {
+		s.recordFailure(p.statement.parsed, p.plan, p.run.Routes(), err)
+		return answer, err
+	}
+	p.done = !answer.Suspended
+	return answer, nil
+}

@@ -1,0 +1,233 @@
+package session
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/portcullisdb/portcullis/gateway/execute"
+	"github.com/portcullisdb/portcullis/gateway/wire"
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+)
+
+// transaction is the state of the session's transaction: the session's own, because no server knows it. Each server
+// connection that a block uses is in a transaction of its own; outside of a block, what runs between two Syncs is one
+// transaction too, in PostgreSQL's words an implicit one.
+type transaction struct {
+	block  bool // between BEGIN and its end
+	failed bool // an error in the block: 25P02 until its end
+	modes  []string
+	open   bool   // implicit: something ran since the last Sync
+	writer string // the datasource that was written on
+	wrote  bool
+	began  time.Time // the first time that somebody asked for it
+}
+
+// idle reports that nothing is to be committed or rolled back.
+func (t *transaction) idle() bool { return !t.block && !t.open }
+
+// status is the byte of ReadyForQuery.
+func (t *transaction) status() byte {
+	switch {
+	case t.failed:
+		return wire.StatusFailed
+	case t.block:
+		return wire.StatusInTx
+	}
+	return wire.StatusIdle
+}
+
+// failedError is what a failed block answers to everything but its end.
+func failedError() *sqlstate.Error {
+	return sqlstate.New(sqlstate.InFailedSQLTransaction,
+		"current transaction is aborted, commands ignored until end of transaction block")
+}
+
+// admit refuses what would write on a second datasource in one transaction, before anything is sent.
+func (t *transaction) admit(datasources []string, writes bool) *sqlstate.Error {
+	if !writes {
+		return nil
+	}
+	for _, d := range datasources {
+		if t.wrote && t.writer != d || len(datasources) > 1 {
+			return sqlstate.New(sqlstate.FeatureNotSupported, "the transaction would write on more than one server").
+				WithRule("second-shard").
+				WithHint("Write rows of different servers in transactions of their own.")
+		}
+	}
+	return nil
+}
+
+// enter marks that a statement begins: outside of a block it is in an implicit transaction.
+func (s *Session) enter() {
+	if s.tx.idle() {
+		s.settings.Begin()
+		s.tx.open = true
+	}
+}
+
+// begin is BEGIN. What ran since the last Sync becomes part of the block, as in PostgreSQL.
+func (s *Session) begin(modes []string) {
+	if s.tx.idle() {
+		s.settings.Begin()
+	}
+	s.tx.block, s.tx.modes = true, modes
+	for _, sv := range s.servers {
+		if sv.Unsynced {
+			s.beginOn(sv)
+		}
+	}
+}
+
+// beginOn opens the block on one server.
+func (s *Session) beginOn(sv *server) {
+	command := "BEGIN"
+	if len(s.tx.modes) > 0 {
+		command += " " + strings.Join(s.tx.modes, ", ")
+	}
+	sv.Command(command)
+	sv.begun = true
+}
+
+// commit ends the transaction: first where it wrote, then elsewhere, so that what fails is known before anything that
+// was only read is given up. An error means that the transaction was rolled back, unless it is 08007.
+func (s *Session) commit(ctx context.Context) *sqlstate.Error {
+	if err := s.commitServers(ctx); err != nil {
+		s.rollback(ctx)
+		return err
+	}
+	s.settings.Commit()
+	s.tx = transaction{}
+	return nil
+}
+
+func (s *Session) commitServers(ctx context.Context) *sqlstate.Error {
+	if writer := s.servers[s.tx.writer]; s.tx.wrote {
+		if writer == nil || writer.Broken() {
+			return connectionGone(s.tx.writer)
+		}
+		if err := s.commitOn(ctx, writer); err != nil {
+			if writer.Broken() {
+				return sqlstate.New(sqlstate.TransactionOutcomeUnknown,
+					"the connection to datasource %q was lost during COMMIT", writer.Server.Datasource()).
+					WithDetail("It is not known whether the transaction was committed.")
+			}
+			return s.database.Runner.Translate(err, writer.Backend, s.restricted())
+		}
+	}
+	for _, sv := range s.servers {
+		if err := s.commitOn(ctx, sv); err != nil {
+			// Nothing was written there: the transaction is what the writer made it.
+			s.log.Warn("a server that was only read did not commit", "datasource", sv.Server.Datasource(), "error", err)
+		}
+	}
+	return nil
+}
+
+// commitOn ends a server's transaction, explicit or not.
+func (s *Session) commitOn(ctx context.Context, sv *server) *sqlstate.Error {
+	if sv.Broken() || !sv.Unsynced && !sv.begun {
+		return nil
+	}
+	if sv.Server.Pending() == 0 {
+		if sv.begun {
+			sv.Command("COMMIT")
+		}
+		sv.Sync()
+	}
+	err := sv.Ready(ctx)
+	if err == nil && sv.Server.Status() != wire.StatusIdle {
+		err = sqlstate.New(sqlstate.InternalError, "datasource %q did not end its transaction", sv.Server.Datasource())
+	}
+	if err != nil {
+		return err
+	}
+	sv.committed()
+	return nil
+}
+
+// rollback ends the transaction everywhere and undoes its settings. A server that does not answer is given up, which
+// rolls back too.
+func (s *Session) rollback(ctx context.Context) {
+	s.rollbackServers(ctx)
+	s.settings.Rollback()
+	s.tx = transaction{}
+}
+
+func (s *Session) rollbackServers(ctx context.Context) {
+	for name, sv := range s.servers {
+		if err := s.rollbackOn(ctx, sv); err != nil || sv.Broken() {
+			s.dropServer(name)
+		}
+	}
+	s.tx.wrote, s.tx.writer = false, ""
+}
+
+func (s *Session) rollbackOn(ctx context.Context, sv *server) *sqlstate.Error {
+	if sv.Broken() || !sv.Unsynced && !sv.begun {
+		return nil
+	}
+	if sv.Server.Pending() == 0 {
+		switch {
+		case sv.begun:
+			if sv.Failed {
+				sv.Sync()
+			}
+			sv.Command("ROLLBACK")
+		case !sv.Failed:
+			// Without a block ROLLBACK warns and rolls back what ran since the last Sync all the same
+			// (src/backend/access/transam/xact.c, UserAbortTransactionBlock).
+			sv.Command("ROLLBACK")
+		}
+		sv.Sync()
+	}
+	err := sv.Ready(ctx)
+	if sv.Broken() {
+		return err
+	}
+	if sv.Server.Status() != wire.StatusIdle {
+		return sqlstate.New(sqlstate.InternalError, "datasource %q did not end its transaction", sv.Server.Datasource())
+	}
+	sv.rolledBack()
+	return nil
+}
+
+// abort follows an error: everything that the transaction did is undone at once, as PostgreSQL does, and a block stays
+// failed until its end.
+func (s *Session) abort() {
+	if s.tx.idle() {
+		return
+	}
+	s.rollbackServers(s.working)
+	if s.tx.block {
+		s.tx.failed = true
+		return
+	}
+	s.settings.Rollback()
+	s.tx = transaction{}
+}
+
+// endImplicit ends what ran since the last Sync, if it was in no block.
+func (s *Session) endImplicit(ctx context.Context) *sqlstate.Error {
+	if s.tx.block || !s.tx.open {
+		return nil
+	}
+	return s.commit(ctx)
+}
+
+func connectionGone(datasource string) *sqlstate.Error {
+	return sqlstate.New(sqlstate.ConnectionFailure, "the connection to datasource %q was lost", datasource)
+}
+
+// home is the datasource to prefer where any will do: the one that the transaction is already on.
+func (s *Session) home() string {
+	if s.tx.wrote {
+		return s.tx.writer
+	}
+	for name, sv := range s.servers {
+		if name != execute.LogicalDatasource && (sv.begun || sv.Unsynced) {
+			return name
+		}
+	}
+	return ""
+}
