@@ -1,0 +1,73 @@
+// Package gateway is the server: it assembles, from a configuration and its compiled policy, everything that stands
+// between a client's socket and the databases behind it, and runs it until it is told to stop.
+//
+// # Layers
+//
+// Each layer is a package, and knows only those to its left:
+//
+//	wire <- pool <- execute <- session <- gateway
+//	            <- schema             audit (a leaf)
+//
+// wire frames the protocol and reads and writes its messages. pool dials a server, checks that the gateway may stand
+// before it, and follows what the server knows of prepared statements. execute runs one plan: values in, sealed and
+// tokenised; nodes computed; physical statements sent; rows opened, masked and merged. session is one client: startup,
+// both query protocols, settings, and the state of its transaction. schema is the logical database and the check of the
+// physical ones. audit keeps the log. What a statement means is decided outside, by package rewrite, which never sees a
+// socket or a key; what a mask or a placement is, by masking and shard; what a sealed value is, by crypto.
+//
+// # Generations
+//
+// A configuration and its policy become one generation: a map of databases with planner, catalog, runner and keys, which
+// nobody modifies. Reload builds the next one wholly, then swaps one pointer; if it cannot be built, nothing has
+// changed. A session looks at the pointer between transactions, so a statement, and all of its transaction, keeps the
+// generation that it began with. A user or database that the new generation does not have ends the session (57P01). The
+// catalog of the logical database is looked at every few seconds and swapped in the same way; a plan names the version
+// that it was made for.
+//
+// # Life of a connection
+//
+// Before authentication a frame of more than 10 KB ends the connection (08P01), and so does silence for the startup
+// time. SSLRequest is answered by the configured certificate or 'N', GSSENCRequest by 'N'. SCRAM-SHA-256 runs for users
+// that do not exist as for those that do. Only then is the client told what it may not have: a database that does not
+// exist (3D000), replication (42501), a startup parameter that the gateway does not know (42704), one session too many
+// (53300). ParameterStatus tells what the session's own model of settings holds; BackendKeyData is the gateway's.
+//
+// A session on a transparent database (nothing protected, nothing sharded) is a relay: the client's batch goes to a
+// server connection of its own as it came, then the answers come back as they came, on one goroutine. Only where turns do
+// not work, in COPY, in a batch that sockets cannot hold, after Flush and under LISTEN, a second one reads the server
+// meanwhile. In every other database no byte of a client's text reaches a server, but through a plan.
+//
+// # Simple protocol
+//
+// All statements of a string are read before the first runs, so that a syntax error in the last is found in time. They
+// run one after the other in one implicit transaction; an error stops the rest and undoes what ran. The last statement's
+// CommandComplete is sent after that transaction has ended.
+//
+// # Extended protocol
+//
+// Parse plans, Bind gathers the values, seals and routes, Execute sends. Servers are always spoken to in the extended
+// protocol, by named statements that pool keeps, in binary where a value must be opened and in the client's own format
+// where rows pass as they are. While more of the client's batch is at hand, Execute sends without waiting: answers are
+// read in the client's order when the batch ends in Sync or Flush, or when as much is under way as sockets surely hold.
+// When Execute is followed by Sync and nothing else is under way, Sync goes to the server with it, so that a
+// statement costs one exchange; but not for a statement that writes and whose rows have still to be opened, because what
+// is found then must not come after the commit. A row limit makes a named portal on each node, which is read by parts.
+//
+// After an error everything is passed over until Sync. An error in the middle of a batch takes its place among the
+// answers; what was sent behind it is read and dropped, and undone.
+//
+// # Transactions
+//
+// The session knows the transaction's state; no server does. BEGIN is sent to a server when the block first uses it, with
+// its modes. Outside of a block, what runs between two Syncs is one transaction on each server. A second datasource that
+// would be written on is refused before anything is sent. Any error, the gateway's own included, rolls back everywhere at
+// once and leaves the block failed: 25P02 until its end, and COMMIT answers ROLLBACK. COMMIT goes first where rows were
+// written, then to those that were only read; a connection that is lost in between is 08007, because nobody knows.
+//
+// # Cancellation and the end
+//
+// A cancel request finds its session by the process id and secret that BackendKeyData gave, and becomes a cancel
+// request on each server connection of that session. Shutdown closes the listener, ends idle sessions with 57P01 and
+// the others when their transactions end; when its context ends those are cut off, which rolls back. A panic ends the
+// session in which it happened, with XX000 and never with half a row, and is logged without values.
+package gateway

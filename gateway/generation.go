@@ -1,0 +1,295 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/portcullisdb/portcullis/config"
+	"github.com/portcullisdb/portcullis/config/policy"
+	"github.com/portcullisdb/portcullis/crypto/kek/file"
+	"github.com/portcullisdb/portcullis/crypto/keyset"
+	"github.com/portcullisdb/portcullis/crypto/keystore/folder"
+	"github.com/portcullisdb/portcullis/gateway/execute"
+	"github.com/portcullisdb/portcullis/gateway/pool"
+	"github.com/portcullisdb/portcullis/gateway/schema"
+	"github.com/portcullisdb/portcullis/gateway/session"
+	"github.com/portcullisdb/portcullis/rewrite"
+	"github.com/portcullisdb/portcullis/rewrite/catalog"
+	"github.com/portcullisdb/portcullis/rewrite/scan"
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+	"github.com/portcullisdb/portcullis/shard"
+)
+
+// generation is the whole state of one configuration, with what sessions do not see of it.
+type generation struct {
+	state     *session.State
+	databases map[string]*database
+}
+
+// database is one logical database of a generation.
+type database struct {
+	session.Database
+	logical *schema.Logical // nil on a transparent database
+	catalog atomic.Pointer[catalog.Catalog]
+	slots   map[string]chan struct{} // of connections, by datasource
+}
+
+// build makes a generation. previous is the one before, nil at the start.
+func (g *Gateway) build(ctx context.Context, c *config.Config, p *policy.Policy, previous *generation) (*generation, error) {
+	keysets, err := openKeysets(ctx, c, p)
+	if err != nil {
+		return nil, err
+	}
+	next := &generation{databases: map[string]*database{}, state: &session.State{Policy: p,
+		Databases: map[string]*session.Database{}, Verifiers: map[string]string{}}}
+	for i := range c.Users {
+		next.state.Verifiers[c.Users[i].Name] = c.Users[i].Verifier.Reveal()
+	}
+	for _, dc := range c.Databases {
+		d, err := g.buildDatabase(ctx, c, dc, p.Databases[dc.Name], keysets, previous)
+		if err != nil {
+			next.close()
+			return nil, fmt.Errorf("database %q: %w", dc.Name, err)
+		}
+		next.databases[dc.Name] = d
+		next.state.Databases[dc.Name] = &d.Database
+	}
+	return next, nil
+}
+
+// openKeysets unwraps the keysets that some column needs.
+func openKeysets(ctx context.Context, c *config.Config, p *policy.Policy) (map[string]*keyset.Keyset, error) {
+	names := map[string]bool{}
+	for _, d := range p.Databases {
+		for _, t := range d.Tables {
+			for _, column := range t.Columns {
+				if column.Encrypt != nil {
+					names[column.Encrypt.Keyset] = true
+				}
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	if c.Keys.KEK == nil || c.Keys.Store == nil {
+		return nil, errors.New("columns are encrypted, but keys.kek and keys.store are not configured")
+	}
+	wrapper, err := file.Open(c.Keys.KEK.Path)
+	if err != nil {
+		return nil, fmt.Errorf("open the key-encryption key: %w", err)
+	}
+	store, err := folder.Open(c.Keys.Store.Path)
+	if err != nil {
+		return nil, err
+	}
+	keysets := make(map[string]*keyset.Keyset, len(names))
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if keysets[name], err = keyset.Open(ctx, wrapper, store, name); err != nil {
+			return nil, fmt.Errorf("open keyset %q: %w", name, err)
+		}
+	}
+	return keysets, nil
+}
+
+func (g *Gateway) buildDatabase(ctx context.Context, c *config.Config, dc *config.Database, dp *policy.Database,
+	keysets map[string]*keyset.Keyset, previous *generation) (*database, error) {
+	d := &database{slots: map[string]chan struct{}{}}
+	d.Policy = dp
+	d.Dial = g.dialer(c, dc, d)
+	if parameters, err := d.probe(ctx, dc); err == nil {
+		d.Parameters = parameters
+	} else {
+		g.options.Log.Error("a datasource cannot be used", "database", dc.Name, "error", err)
+	}
+	if dp.Transparent() {
+		return d, nil
+	}
+	logical, err := schema.OpenLogical(dc.Logical.Reveal(), schema.LogicalOptions{Trouble: func(err error) {
+		g.options.Log.Error("trouble with the logical database", "database", dc.Name, "error", err)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	d.logical = logical
+	if err := g.readDatabase(ctx, c, dc, d, keysets, previous); err != nil {
+		logical.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// readDatabase fills in what needs the logical database and the shards.
+func (g *Gateway) readDatabase(ctx context.Context, c *config.Config, dc *config.Database, d *database,
+	keysets map[string]*keyset.Keyset, previous *generation) error {
+	loaded, err := d.logical.LoadCatalog(ctx)
+	if err != nil {
+		return fmt.Errorf("load the catalog of the logical database: %w", err)
+	}
+	d.catalog.Store(loaded)
+	d.Catalog = d.catalog.Load
+	d.Planner = rewrite.New(d.logical, rewrite.Limits{
+		Scan: scan.Limits{Bytes: c.Limits.StatementBytes, Tokens: c.Limits.StatementTokens, Depth: c.Limits.StatementDepth,
+			Chain: c.Limits.StatementChain},
+		Parses: parsesMax, CacheEntries: c.Limits.Plans})
+	var before *execute.Runner
+	if previous != nil && previous.databases[dc.Name] != nil {
+		before = previous.databases[dc.Name].Runner
+	}
+	d.Runner, err = execute.NewRunner(execute.Options{Database: d.Policy, Keysets: keysets, Clock: shardClock{now: g.options.Clock},
+		Names: schema.NewObjectNames(d.Policy), Previous: before,
+		Limits: execute.Limits{MergeBytes: c.Limits.MergeBytes, Programs: c.Limits.Plans}})
+	if err != nil {
+		return err
+	}
+	return g.check(ctx, dc, d)
+}
+
+// shardClock gives key generators the gateway's clock.
+type shardClock struct {
+	shard.SystemClock // Sleep
+	now               func() time.Time
+}
+
+func (c shardClock) Now() time.Time { return c.now() }
+
+// parsesMax bounds the statements that are parsed at one time: each holds a C stack.
+const parsesMax = 4
+
+// check compares what is there with the policy, and disables the tables that are not as it needs them.
+func (g *Gateway) check(ctx context.Context, dc *config.Database, d *database) error {
+	at := schema.Databases{Logical: schema.Endpoint{URL: dc.Logical.Reveal()}, Datasources: map[string]schema.Endpoint{}}
+	for i := range dc.Datasources {
+		at.Datasources[dc.Datasources[i].Name] = schema.Endpoint{URL: dc.Datasources[i].URL.Reveal()}
+	}
+	findings, err := schema.Check(ctx, d.Policy, at)
+	if err != nil {
+		return fmt.Errorf("check the tables: %w", err)
+	}
+	d.Disabled = map[policy.TableName]string{}
+	for _, f := range findings {
+		g.options.Log.Warn("the databases are not as the policy wants them", "database", dc.Name, "finding", f.String())
+		if f.Severity == schema.Fatal {
+			d.disable(f)
+		}
+	}
+	return nil
+}
+
+// disable refuses the tables that a finding is about.
+func (d *database) disable(f schema.Finding) {
+	if f.Table != (policy.TableName{}) {
+		d.Disabled[f.Table] = f.String()
+		return
+	}
+	for name, table := range d.Policy.Tables {
+		if f.Datasource == "" || slices.ContainsFunc(table.Nodes, func(n policy.Node) bool { return n.Datasource == f.Datasource }) {
+			d.Disabled[name] = f.String()
+		}
+	}
+}
+
+// dialer returns how sessions of a database connect.
+func (g *Gateway) dialer(c *config.Config, dc *config.Database, d *database) func(context.Context, string, map[string]string) (*pool.Server, func(), error) {
+	urls := map[string]config.Secret{execute.LogicalDatasource: dc.Logical}
+	for i := range dc.Datasources {
+		source := &dc.Datasources[i]
+		urls[source.Name] = source.URL
+		d.slots[source.Name] = make(chan struct{}, source.Pool.Max)
+	}
+	return func(ctx context.Context, datasource string, params map[string]string) (*pool.Server, func(), error) {
+		url, ok := urls[datasource]
+		if !ok {
+			return nil, nil, fmt.Errorf("datasource %q is not configured", datasource)
+		}
+		release, err := d.slot(ctx, datasource)
+		if err != nil {
+			return nil, nil, err
+		}
+		server, err := pool.Dial(ctx, pool.Config{Datasource: datasource, URL: url.Reveal(), Params: params,
+			StatementsMax: c.Limits.ServerStatements, Buffers: g.buffers,
+			Limits: wireLimits(c)})
+		if err != nil {
+			release()
+			return nil, nil, err
+		}
+		return server, release, nil
+	}
+}
+
+// slot waits for one of the connections that a datasource may have.
+func (d *database) slot(ctx context.Context, datasource string) (release func(), err error) {
+	slots := d.slots[datasource]
+	if slots == nil {
+		return func() {}, nil
+	}
+	select {
+	case slots <- struct{}{}:
+		return func() { <-slots }, nil
+	case <-ctx.Done():
+		return nil, sqlstate.New(sqlstate.TooManyConnections, "datasource %q has no free connection", datasource).
+			WithHint("Raise pool.max of the datasource, which has %d.", cap(slots))
+	}
+}
+
+// probe asks the first datasource what it reports of itself.
+func (d *database) probe(ctx context.Context, dc *config.Database) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, session.ConnectTimeoutDefault)
+	defer cancel()
+	server, release, err := d.Dial(ctx, dc.Datasources[0].Name, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	parameters := maps.Clone(server.Parameters())
+	return parameters, server.Close()
+}
+
+// close gives the generation's connections back. No session may use it any more.
+func (n *generation) close() {
+	for _, d := range n.databases {
+		if d.logical != nil {
+			d.logical.Close()
+		}
+	}
+}
+
+// catalogInterval is the time between two looks at the logical databases.
+const catalogInterval = 5 * time.Second
+
+// watch keeps the catalogs of the logical databases fresh: a plan is made for one version of them.
+func (g *Gateway) watch(ctx context.Context) {
+	ticker := time.NewTicker(catalogInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.life.Done():
+			return
+		case <-ticker.C:
+		}
+		for name, d := range g.state.Load().databases {
+			if d.logical != nil {
+				g.refresh(ctx, name, d)
+			}
+		}
+	}
+}
+
+func (g *Gateway) refresh(ctx context.Context, name string, d *database) {
+	loaded, err := d.logical.LoadCatalog(ctx)
+	if err != nil {
+		g.options.Log.Warn("the catalog could not be loaded again", "database", name, "error", err)
+		return
+	}
+	if loaded.Version() != d.catalog.Load().Version() {
+		d.catalog.Store(loaded)
+		g.options.Log.Info("the catalog has changed", "database", name)
+	}
+}
