@@ -62,12 +62,35 @@ func (f *frame) total() int32 {
 
 // path follows the open brackets of a statement.
 type path struct {
-	frames    []frame
+	frames    frames
 	brackets  int // frames that are brackets
 	last      kind
 	keyword   keyword // of the last token
 	depthMax  int
 	weightMax int
+}
+
+// frames is a stack of frames. The first ones need no memory of their own.
+type frames struct {
+	first  [8]frame
+	others []frame
+	count  int
+}
+
+func (f *frames) top() *frame {
+	if f.count <= len(f.first) {
+		return &f.first[f.count-1]
+	}
+	return &f.others[f.count-len(f.first)-1]
+}
+
+func (f *frames) push(top frame) {
+	if f.count < len(f.first) {
+		f.first[f.count] = top
+	} else {
+		f.others = append(f.others[:f.count-len(f.first)], top)
+	}
+	f.count++
 }
 
 type pathResult byte
@@ -79,21 +102,22 @@ const (
 )
 
 func (p *path) reset() {
-	p.frames = append(p.frames[:0], frame{kind: kindEnd})
+	p.frames.count = 0
+	p.frames.push(frame{kind: kindEnd})
 	p.brackets, p.last, p.keyword = 0, kindEnd, wordNone
 }
 
 // finish closes the statement and reports whether it is within the limits.
 func (p *path) finish() bool {
 	p.closeCases()
-	return int(p.frames[0].total()) <= p.weightMax
+	return int(p.frames.top().total()) <= p.weightMax
 }
 
 // token takes one token into account. ended reports that it ends the body of a routine.
 func (p *path) token(k kind, w keyword, ended bool) pathResult {
 	last, lastKeyword := p.last, p.keyword
 	p.last, p.keyword = k, w
-	f := &p.frames[len(p.frames)-1]
+	f := p.frames.top()
 	switch k {
 	case kindOperator:
 		f.chain += weightOperator
@@ -112,7 +136,7 @@ func (p *path) token(k kind, w keyword, ended bool) pathResult {
 		return p.close(kindSquare)
 	case kindComma, kindSemicolon:
 		p.closeCases()
-		p.frames[len(p.frames)-1].endItem()
+		p.frames.top().endItem()
 	case kindWord:
 		if lastKeyword == wordAs {
 			return pathFine // a label
@@ -141,7 +165,7 @@ func (p *path) word(f *frame, w keyword, ended bool) pathResult {
 		f.joins += weightJoin
 	case wordSetOperation:
 		p.closeCases()
-		f = &p.frames[len(p.frames)-1]
+		f = p.frames.top()
 		f.endItem()
 		f.sets += weightSet
 	case wordCase:
@@ -164,19 +188,19 @@ func (p *path) word(f *frame, w keyword, ended bool) pathResult {
 }
 
 func (p *path) open(k kind, weight int32) pathResult {
-	if len(p.frames) > p.depthMax {
+	if p.frames.count > p.depthMax {
 		return pathTooDeep
 	}
 	if k != kindWord {
 		p.brackets++
 	}
-	p.frames = append(p.frames, frame{kind: k, weight: weight})
+	p.frames.push(frame{kind: k, weight: weight})
 	return pathFine
 }
 
 func (p *path) close(k kind) pathResult {
 	p.closeCases()
-	if p.frames[len(p.frames)-1].kind != k {
+	if p.frames.top().kind != k {
 		return pathUnbalanced
 	}
 	p.brackets--
@@ -185,9 +209,9 @@ func (p *path) close(k kind) pathResult {
 
 // pop folds the innermost frame into the one around it.
 func (p *path) pop() pathResult {
-	total := p.frames[len(p.frames)-1].total()
-	p.frames = p.frames[:len(p.frames)-1]
-	f := &p.frames[len(p.frames)-1]
+	total := p.frames.top().total()
+	p.frames.count--
+	f := p.frames.top()
 	f.child = max(f.child, total)
 	if int(total) > p.weightMax {
 		return pathTooDeep
@@ -197,7 +221,7 @@ func (p *path) pop() pathResult {
 
 // closeCases folds the CASEs that have no END: CASE was a label there.
 func (p *path) closeCases() {
-	for p.frames[len(p.frames)-1].kind == kindWord {
+	for p.frames.top().kind == kindWord {
 		p.pop()
 	}
 }

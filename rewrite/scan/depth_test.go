@@ -116,7 +116,7 @@ func weigh(t testing.TB, sql string) int {
 		if err != nil {
 			t.Fatalf("%s: %v", sql, err)
 		}
-		heaviest = max(heaviest, int(s.path.frames[0].total()))
+		heaviest = max(heaviest, int(s.path.frames.top().total()))
 		if last {
 			return heaviest
 		}
@@ -340,6 +340,9 @@ func TestLimits(t *testing.T) {
 		"SELECT CASE CASE CASE CASE":                "54001",
 		"- - - - - - - -":                           "",
 		"x1234567890123456789012345678901234567890": "54000",
+		"a;b;c;d;e;f;g;h;":                          "",
+		"a;b;c;d;e;f;g;h;i":                         "54000",
+		";;;;;;;;;":                                 "54000",
 	} {
 		_, err := Scan(sql, limits)
 		if got := codeOf(err); got != code {
@@ -351,15 +354,19 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestStackLimits(t *testing.T) {
-	if l := StackLimits(8 << 20); l != DefaultLimits() {
-		t.Errorf("8 MiB: %+v", l)
+func TestWithin(t *testing.T) {
+	for stack, chain := range map[uint64]int{1 << 20: 125, 2 << 20: 250, 8 << 20: 1000, 16 << 20: 1000, 1 << 63: 1000} {
+		if l := DefaultLimits().Within(stack); l.Chain != chain {
+			t.Errorf("%d bytes: %+v", stack, l)
+		}
 	}
-	if l := StackLimits(1 << 40); l != DefaultLimits() {
-		t.Errorf("unlimited: %+v", l)
+	l := DefaultLimits()
+	l.Chain = 5000
+	if l = l.Within(16 << 20); l.Chain != 2000 {
+		t.Errorf("raised for 16 MiB: %+v", l)
 	}
-	if l := StackLimits(2 << 20); l.Chain != 250 || l.Depth != 75 {
-		t.Errorf("2 MiB: %+v", l)
+	if stack := ThreadStackBytes(); stack < 64<<10 || stack > 1<<40 {
+		t.Errorf("threads have %d bytes", stack)
 	}
 }
 

@@ -187,7 +187,7 @@ func (g *grammar) sentence(r *rand.Rand, start string, height int) string {
 			}
 		}
 		for _, s := range g.rules[fitting[r.IntN(len(fitting))]].right {
-			if len(words) > 3000 {
+			if len(words) > 300 {
 				height = 0
 			}
 			derive(s, height-1)
@@ -217,7 +217,7 @@ func (g *grammar) sentence(r *rand.Rand, start string, height int) string {
 
 // statement derives a random statement.
 func (g *grammar) statement(r *rand.Rand) string {
-	height := 5 + r.IntN(60)
+	height := 4 + r.IntN(40)
 	switch r.IntN(8) {
 	case 0, 1:
 		return "SELECT " + g.sentence(r, "a_expr", height)

@@ -7,9 +7,9 @@ import (
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
 
-// numberMax is the longest number in another base than ten, in bytes: more than the 131072 digits that numeric takes
-// before its point (doc/src/sgml/datatype.sgml), and little enough to convert in no time.
-const numberMax = 1 << 17
+// numberMax is the longest number in another base than ten, in bytes. The work of making it decimal grows faster than
+// its length.
+const numberMax = 1 << 14
 
 // number reads a number that starts with a digit or with a point and a digit.
 func (l *lexer) number() (token, *sqlstate.Error) {
@@ -85,7 +85,7 @@ func (l *lexer) based(start int, base uint32) (token, *sqlstate.Error) {
 		return token{}, l.fail(start, "trailing junk after numeric literal")
 	}
 	if end-start > numberMax {
-		return token{}, l.failWith(sqlstate.NumericValueOutOfRange, start, "value overflows numeric format")
+		return token{}, l.failWith(sqlstate.ProgramLimitExceeded, start, "hexadecimal, octal or binary integer is too long")
 	}
 	l.pos = end
 	value := Decimal(l.sql[start:end])

@@ -54,28 +54,31 @@ const (
 // mark is the byte that stands for a literal of the class in a skeleton: 0xF8..0xFF, which occur nowhere in UTF-8.
 func (c Class) mark() byte { return 0xF7 + byte(c) }
 
-// Limits bounds what the parser behind the scanner is given; beyond is 54001 (54000 for Bytes).
+// Limits bounds what the parser behind the scanner is given; beyond is 54001 (54000 for Bytes and the number of statements).
 type Limits struct {
 	Bytes  int // length of the client's string
-	Tokens int // of one statement
+	Tokens int // of one statement; and statements of one string
 	Depth  int // brackets and CASEs open at once
 	Chain  int // weight of the heaviest path through the statement's tree: see depth.go
 }
 
-// DefaultLimits is measured for the 8 MiB of stack that a thread has by default on Linux: see StackLimits.
+// DefaultLimits admits what applications send and is safe with the 8 MiB of stack that a thread has by default.
 func DefaultLimits() Limits {
-	return Limits{Bytes: 16 << 20, Tokens: 500_000, Depth: 300, Chain: 1000}
+	return Limits{Bytes: 16 << 20, Tokens: 500_000, Depth: 300, Chain: chainOfStack}
 }
 
-// StackLimits is DefaultLimits for threads with another size of stack (RLIMIT_STACK when the process started, in bytes).
-// The heaviest tree that Chain admits takes a quarter of the stack.
-func StackLimits(stackBytes uint64) Limits {
-	l := DefaultLimits()
-	const usual = 8 << 20
-	if stackBytes < usual {
-		l.Chain = int(uint64(l.Chain) * stackBytes / usual)
-		l.Depth = int(uint64(l.Depth) * stackBytes / usual)
-	}
+// chainOfStack is the weight for which libpg_query takes, at the worst, a quarter of usualStack. Measured by
+// TestHeaviestTreesFitTheStack, which takes each recursive production of the grammar there: 1.6 to 2.0 KiB for each unit.
+const (
+	chainOfStack = 1000
+	usualStack   = 8 << 20 // bytes: RLIMIT_STACK as Linux and macOS set it
+)
+
+// Within returns l with a Chain that threads with so many bytes of stack bear: see ThreadStackBytes. With more than
+// 8 MiB Chain may be greater than DefaultLimits has it; it is never raised.
+func (l Limits) Within(stackBytes uint64) Limits {
+	bearable := min(stackBytes, 1<<30) * chainOfStack / usualStack
+	l.Chain = min(l.Chain, int(bearable))
 	return l
 }
 
@@ -95,18 +98,8 @@ func Scan(sql string, limits Limits) ([]Statement, *sqlstate.Error) {
 	if err := checkText(sql); err != nil {
 		return nil, err
 	}
-	var (
-		literals [16]Literal
-		skeleton [512]byte
-		frames   [16]frame
-	)
-	s := scanner{
-		lexer:    lexer{sql: sql},
-		limits:   limits,
-		literals: literals[:0],
-		skeleton: skeleton[:0],
-		path:     path{frames: frames[:0], depthMax: limits.Depth, weightMax: limits.Chain},
-	}
+	s := scanner{lexer: lexer{sql: sql}, limits: limits}
+	s.path.depthMax, s.path.weightMax = limits.Depth, limits.Chain
 	statements := make([]Statement, 0, 1)
 	for {
 		statement, last, err := s.statement()
@@ -115,6 +108,10 @@ func Scan(sql string, limits Limits) ([]Statement, *sqlstate.Error) {
 		}
 		if !last || !statement.Empty || len(statements) == 0 {
 			statements = append(statements, statement)
+		}
+		if len(statements) > limits.Tokens {
+			return nil, sqlstate.New(sqlstate.ProgramLimitExceeded, "query string has more than %d statements", limits.Tokens).
+				WithHint("Send the statements in several strings.")
 		}
 		if last {
 			return statements, nil
@@ -138,28 +135,29 @@ func checkText(sql string) *sqlstate.Error {
 	return nil
 }
 
-// scanner assembles statements from tokens. Its slices are reused from statement to statement.
+// scanner assembles statements from tokens.
 type scanner struct {
 	lexer
-	limits   Limits
-	literals []Literal
-	skeleton []byte
-	path     path
+	limits Limits
+	path   path
 }
 
 // statement reads up to the next cutting semicolon, or to the end of the text: last.
 func (s *scanner) statement() (_ Statement, last bool, _ *sqlstate.Error) {
-	s.literals, s.skeleton = s.literals[:0], s.skeleton[:0]
-	s.path.reset()
-	start := s.pos
 	var (
-		tokens  int
-		routine routine
+		literalSpace  [16]Literal // what most statements need, on the stack
+		skeletonSpace [512]byte
+		literals      = literalSpace[:0]
+		skeleton      = skeletonSpace[:0]
+		start         = s.pos
+		tokens        int
+		routine       routine
 		// glued is the n of N'...': nothing stands between it and its string, so that it differs from a name n.
 		glued bool
 		// floats counts the tokens of FLOAT ( seen.
 		floats int
 	)
+	s.path.reset()
 	for {
 		t, err := s.next()
 		if err != nil {
@@ -172,7 +170,7 @@ func (s *scanner) statement() (_ Statement, last bool, _ *sqlstate.Error) {
 			if !s.path.finish() {
 				return Statement{}, false, s.tooDeep()
 			}
-			return s.cut(start, t.start, tokens), t.kind == kindEnd, nil
+			return s.cut(start, t.start, skeleton, literals), t.kind == kindEnd, nil
 		}
 		if tokens++; tokens > s.limits.Tokens {
 			return Statement{}, false, sqlstate.New(sqlstate.StatementTooComplex,
@@ -188,20 +186,21 @@ func (s *scanner) statement() (_ Statement, last bool, _ *sqlstate.Error) {
 		case pathUnbalanced:
 			return Statement{}, false, s.fail(t.start, `syntax error at or near "`+s.sql[t.start:t.end]+`"`)
 		}
-		if len(s.skeleton) > 0 && !glued {
-			s.skeleton = append(s.skeleton, ' ')
+
+		if len(skeleton) > 0 && !glued {
+			skeleton = append(skeleton, ' ')
 		}
 		glued = t.kind == kindNChar
 		switch {
 		case t.kind == kindLiteral && floats == 2 && t.class == ClassInt4 && len(t.value) <= 2:
-			s.skeleton = append(s.skeleton, t.value...)
+			skeleton = append(skeleton, t.value...)
 		case t.kind == kindLiteral:
-			s.skeleton = append(s.skeleton, t.class.mark())
-			s.literals = append(s.literals, Literal{Class: t.class, Start: t.start, End: t.end, Value: t.value})
+			skeleton = append(skeleton, t.class.mark())
+			literals = append(literals, Literal{Class: t.class, Start: t.start, End: t.end, Value: t.value})
 		case t.kind == kindEscapedName:
-			s.skeleton = append(s.skeleton, t.value...)
+			skeleton = append(skeleton, t.value...)
 		default:
-			s.skeleton = append(s.skeleton, s.sql[t.start:t.end]...)
+			skeleton = append(skeleton, s.sql[t.start:t.end]...)
 		}
 		switch {
 		case t.keyword == wordFloat:
@@ -214,21 +213,21 @@ func (s *scanner) statement() (_ Statement, last bool, _ *sqlstate.Error) {
 	}
 }
 
-// cut makes the statement that lies between two bytes of the text.
-func (s *scanner) cut(start, end, tokens int) Statement {
+// cut makes the statement that lies between two bytes of the text. It copies skeleton and literals.
+func (s *scanner) cut(start, end int, skeleton []byte, literals []Literal) Statement {
 	for start < end && isSpace(s.sql[start]) {
 		start++
 	}
 	for end > start && isSpace(s.sql[end-1]) {
 		end--
 	}
-	for i := range s.literals {
-		s.literals[i].Start -= start
-		s.literals[i].End -= start
+	statement := Statement{Text: s.sql[start:end], Offset: start, Skeleton: string(skeleton), Empty: len(skeleton) == 0}
+	if len(literals) > 0 {
+		statement.Literals = slices.Clone(literals)
 	}
-	statement := Statement{Text: s.sql[start:end], Offset: start, Skeleton: string(s.skeleton), Empty: tokens == 0}
-	if len(s.literals) > 0 {
-		statement.Literals = slices.Clone(s.literals)
+	for i := range statement.Literals {
+		statement.Literals[i].Start -= start
+		statement.Literals[i].End -= start
 	}
 	return statement
 }

@@ -191,18 +191,32 @@ func (l *lexer) escape(buffer []byte, start int) (_ []byte, raw bool, _ *sqlstat
 
 // unicodeEscape decodes \uXXXX, \UXXXXXXXX, or two of them that make a surrogate pair.
 func (l *lexer) unicodeEscape() (rune, *sqlstate.Error) {
-	first, err := l.unicodeDigits()
-	if err != nil || !isSurrogateFirst(first) {
-		return l.codePoint(first, err)
+	at := l.pos
+	c, err := l.unicodeDigits()
+	if err != nil {
+		return 0, err
 	}
-	if l.at(0) != '\\' || l.at(1) != 'u' && l.at(1) != 'U' {
-		return 0, l.fail(l.pos, "invalid Unicode surrogate pair")
+	if isSurrogateFirst(c) {
+		at = l.pos
+		if l.at(0) != '\\' || l.at(1) != 'u' && l.at(1) != 'U' {
+			return 0, l.fail(at, "invalid Unicode surrogate pair")
+		}
+		second, err := l.unicodeDigits()
+		if err != nil {
+			return 0, err
+		}
+		if !isSurrogateSecond(second) {
+			return 0, l.fail(at, "invalid Unicode surrogate pair")
+		}
+		return rune(joinSurrogates(c, second)), nil
 	}
-	second, err := l.unicodeDigits()
-	if err == nil && !isSurrogateSecond(second) {
-		return 0, l.fail(l.pos, "invalid Unicode surrogate pair")
+	switch {
+	case isSurrogateSecond(c):
+		return 0, l.fail(at, "invalid Unicode surrogate pair")
+	case c == 0 || c > utf8.MaxRune:
+		return 0, l.fail(at, "invalid Unicode escape value")
 	}
-	return l.codePoint(joinSurrogates(first, second), err)
+	return rune(c), nil
 }
 
 func (l *lexer) unicodeDigits() (uint32, *sqlstate.Error) {
@@ -217,18 +231,6 @@ func (l *lexer) unicodeDigits() (uint32, *sqlstate.Error) {
 	}
 	l.pos += 2 + width
 	return value, nil
-}
-
-func (l *lexer) codePoint(c uint32, err *sqlstate.Error) (rune, *sqlstate.Error) {
-	switch {
-	case err != nil:
-		return 0, err
-	case isSurrogateSecond(c):
-		return 0, l.fail(l.pos, "invalid Unicode surrogate pair")
-	case c == 0 || c > utf8.MaxRune:
-		return 0, l.fail(l.pos, "invalid Unicode escape value")
-	}
-	return rune(c), nil
 }
 
 func isSurrogateFirst(c uint32) bool  { return c >= 0xD800 && c <= 0xDBFF }
