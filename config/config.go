@@ -222,10 +222,10 @@ type Limits struct {
 	StartupBytes       int           `key:"startup_bytes" default:"10000" min:"1000" max:"10000" unit:"bytes"`
 	StartupTime        time.Duration `key:"startup_time" default:"10s" min:"1s" max:"10m"`
 	MessageBytes       int           `key:"message_bytes" default:"64MB" min:"64kB" max:"1073741822" unit:"bytes"`
-	StatementBytes     int           `key:"statement_bytes" default:"1MB" min:"1kB" max:"64MB" unit:"bytes"`
+	StatementBytes     int           `key:"statement_bytes" default:"16MB" min:"1kB" max:"64MB" unit:"bytes"`
 	StatementTokens    int           `key:"statement_tokens" default:"100000" min:"100" max:"1000000"`
-	StatementDepth     int           `key:"statement_depth" default:"200" min:"10" max:"1000"`
-	StatementChain     int           `key:"statement_chain" default:"1000" min:"10" max:"5000"`
+	StatementDepth     int           `key:"statement_depth" default:"200" min:"10" max:"300"`
+	StatementChain     int           `key:"statement_chain" default:"1000" min:"10" max:"1000"`
 	Sessions           int           `key:"sessions" default:"1000" min:"1" max:"100000"`
 	PreparedStatements int           `key:"prepared_statements" default:"1000" min:"1" max:"100000"` // of one session
 	Portals            int           `key:"portals" default:"100" min:"1" max:"10000"`               // of one session
