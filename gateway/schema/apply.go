@@ -42,7 +42,8 @@ type Result struct {
 // where nothing is to be done.
 //
 // It looks at everything first, and changes nothing if something stands in the way: *RefusedError, or an error that names
-// file and line. Then it changes the logical database in one transaction, and each datasource in one. The databases and
+// file and line. Then it changes the logical database in one transaction, and each datasource in one; constraints over rows that
+// were there before are validated afterwards. The databases and
 // roles must exist. A database that is served as it is (Transparent) needs nothing.
 func Apply(ctx context.Context, db *policy.Database, d Deployment) (Result, error) {
 	if db.Transparent() {
@@ -271,7 +272,7 @@ func (a *application) inspect(ctx context.Context, s *datasource) error {
 	}
 	sort.SliceStable(s.gaps, func(i, j int) bool { return s.gaps[i].stage < s.gaps[j].stage })
 	for _, g := range s.gaps {
-		if len(g.steps) == 0 {
+		if len(g.steps)+len(g.late) == 0 {
 			a.findings = append(a.findings, g.Finding)
 		}
 	}
@@ -366,7 +367,7 @@ func (a *application) buildDatasources(ctx context.Context) error {
 	return nil
 }
 
-// buildDatasource closes the gaps of a datasource in one transaction.
+// buildDatasource closes the gaps of a datasource in one transaction, but for constraints that wait to be validated.
 func (a *application) buildDatasource(ctx context.Context, s *datasource) error {
 	tx, err := s.conn.Begin(ctx)
 	if err != nil {
@@ -380,7 +381,7 @@ func (a *application) buildDatasource(ctx context.Context, s *datasource) error 
 				return err
 			}
 		}
-		if len(g.steps) > 0 {
+		if len(g.steps) > 0 && len(g.late) == 0 {
 			done = append(done, g.done)
 		}
 	}
@@ -399,6 +400,21 @@ func (a *application) buildDatasource(ctx context.Context, s *datasource) error 
 	}
 	for _, d := range done {
 		a.report.did("%s", d)
+	}
+	return a.finishDatasource(ctx, s)
+}
+
+// finishDatasource runs what takes long and needs weak locks only.
+func (a *application) finishDatasource(ctx context.Context, s *datasource) error {
+	for _, g := range s.gaps {
+		for _, step := range g.late {
+			if err := run(ctx, s.conn, g.done, step); err != nil {
+				return err
+			}
+		}
+		if len(g.late) > 0 {
+			a.report.did("%s", g.done)
+		}
 	}
 	return nil
 }

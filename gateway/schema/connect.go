@@ -46,6 +46,7 @@ const (
 	codeDuplicateSchema    = "42P06"
 	codeLockNotAvailable   = "55P03"
 	codeDependentObjects   = "2BP01"
+	codeQueryCanceled      = "57014" // of a server: its statement_timeout
 )
 
 // connectTimeout bounds one connection attempt of Apply and Check.

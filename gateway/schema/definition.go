@@ -45,8 +45,10 @@ type constraint struct {
 	columns []string
 	include []string // columns that the index of a primary key or unique constraint carries along
 	touches []string // all columns that the constraint depends on
-	// text is what pg_get_constraintdef prints; it names no table unless kind is 'f', where it is not used.
+	// text is what pg_get_constraintdef prints, but for NOT VALID; it names no table unless kind is 'f', where it is not
+	// used.
 	text             string
+	valid            bool // known to hold for all rows
 	nullsNotDistinct bool
 	deferrable       bool
 	deferred         bool
@@ -130,7 +132,7 @@ const (
 			CASE WHEN i.indexrelid IS NULL THEN '{}'::text[] ELSE
 				%s END,
 			%s,
-			pg_get_constraintdef(o.oid), coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
+			pg_get_constraintdef(o.oid), o.convalidated, coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
 			o.condeferrable, o.condeferred,
 			coalesce(rn.nspname::text, ''), coalesce(r.relname::text, ''), %s,
 			o.confmatchtype::text, o.confupdtype::text, o.confdeltype::text,
@@ -211,8 +213,9 @@ func readDefinitions(ctx context.Context, q querier) (map[policy.TableName]*defi
 	var o constraint
 	var kind, match, onUpdate, onDelete string
 	err = forEach(ctx, q, constraintsQuery, []any{&name.Schema, &name.Name, &o.name, &kind, &o.columns, &o.include,
-		&o.touches, &o.text, &o.nullsNotDistinct, &o.deferrable, &o.deferred, &o.references.Schema, &o.references.Name,
+		&o.touches, &o.text, &o.valid, &o.nullsNotDistinct, &o.deferrable, &o.deferred, &o.references.Schema, &o.references.Name,
 		&o.referencedColumns, &match, &onUpdate, &onDelete, &o.setColumns}, func() {
+		o.text = strings.TrimSuffix(o.text, notValid)
 		o.kind, o.match, o.onUpdate, o.onDelete = letter(kind), letter(match), letter(onUpdate), letter(onDelete)
 		tables[name].constraints = append(tables[name].constraints, o)
 		o = constraint{}
@@ -259,6 +262,9 @@ func forEach(ctx context.Context, q querier, sql string, targets []any, each fun
 	_, err = pgx.ForEachRow(found, targets, func() error { each(); return nil })
 	return err
 }
+
+// notValid ends the definition of a constraint that may not hold for rows that were there before it.
+const notValid = " NOT VALID"
 
 // letter returns the only character of a "char" column; 0 for none.
 func letter(text string) byte {

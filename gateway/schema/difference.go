@@ -14,6 +14,7 @@ type gap struct {
 	stage stage
 	done  string   // says what the steps do: "ds_0: create table public.customers_0"
 	steps []string // SQL that closes the gap; none if Apply may not or cannot
+	late  []string // SQL that follows when steps are committed, each statement by itself
 }
 
 // stage orders the steps of one datasource: what refers to something comes after it.
@@ -177,31 +178,48 @@ func (n *nodeTarget) constraintGaps(actual *definition) []gap {
 			gaps = append(gaps, n.missingConstraint(c, true))
 		case !sameSQL(actual.constraints[at].sql(), c.sql()):
 			f := n.finding(Warning, "constraint %q of %q is not what the logical table needs", c.name, actual.name)
-			if strings.Contains(c.text, "portcullis.is_sealed(") && !strings.HasSuffix(actual.constraints[at].text, "NOT VALID") {
+			if c.checksSealed() {
 				f.Severity = Fatal
 			}
 			gaps = append(gaps, gap{Finding: f})
+		case c.valid && !actual.constraints[at].valid:
+			f := n.finding(Warning, "constraint %q of %q was not validated", c.name, actual.name).hint(applyHint)
+			gaps = append(gaps, gap{Finding: f, stage: stageConstraint, late: []string{validate(actual.name, c.name)},
+				done: n.node.Datasource + ": validate constraint " + c.name + " of " + actual.name.String()})
 		}
 	}
 	return gaps
 }
 
-// missingConstraint adds a constraint; to a table with rows, a check is added first and validated then, so that the
-// stronger lock is held for a moment only.
+// missingConstraint adds a constraint. Without a key rows may be wrong for good, without the check of a sealed column
+// plaintext may come to lie there; without another constraint the application's mistakes go unnoticed. To a table with
+// rows, a check is added first and validated later, so that writers do not have to wait while the rows are read.
 func (n *nodeTarget) missingConstraint(c *constraint, rows bool) gap {
 	table := n.expected.name
 	add := "ALTER TABLE " + qualified(table) + " ADD CONSTRAINT " + identifier(c.name) + " " + c.sql()
-	g := gap{Finding: n.finding(Fatal, "constraint %q of %q does not exist", c.name, table).hint(applyHint),
+	severity := Warning
+	if c.kind == 'p' || c.kind == 'u' || c.checksSealed() {
+		severity = Fatal
+	}
+	g := gap{Finding: n.finding(severity, "constraint %q of %q does not exist", c.name, table).hint(applyHint),
 		stage: stageConstraint, steps: []string{add},
 		done: n.node.Datasource + ": add constraint " + c.name + " to " + table.String()}
 	if c.kind == 'f' {
 		g.stage = stageForeignKey
 	}
-	if rows && (c.kind == 'c' || c.kind == 'f') && !strings.HasSuffix(add, " NOT VALID") {
-		g.steps = []string{add + " NOT VALID",
-			"ALTER TABLE " + qualified(table) + " VALIDATE CONSTRAINT " + identifier(c.name)}
+	if c.kind == 'c' || c.kind == 'f' {
+		if rows || !c.valid {
+			g.steps = []string{add + notValid}
+		}
+		if rows && c.valid {
+			g.late = []string{validate(table, c.name)}
+		}
 	}
 	return g
+}
+
+func validate(table policy.TableName, constraint string) string {
+	return "ALTER TABLE " + qualified(table) + " VALIDATE CONSTRAINT " + identifier(constraint)
 }
 
 func (n *nodeTarget) indexGaps(actual *definition) []gap {

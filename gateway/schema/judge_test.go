@@ -119,7 +119,8 @@ func TestBuiltBesideTheRefused(t *testing.T) {
 		COMMENT ON COLUMN vault.open IS 'open';
 		SET statement_timeout = 0;
 		SELECT pg_catalog.set_config('search_path', '', false);
-		ALTER TABLE ONLY public.single ADD CONSTRAINT self FOREIGN KEY (open) REFERENCES public.single (open) MATCH FULL ON DELETE SET NULL;`))
+		ALTER TABLE ONLY public.single ADD CONSTRAINT self FOREIGN KEY (open) REFERENCES public.single (open) MATCH FULL ON DELETE SET NULL;
+		ALTER TABLE public.single ADD CONSTRAINT unchecked CHECK (id > 0) NOT VALID;`))
 	result := w.mustApply()
 	var warnings strings.Builder
 	for _, f := range result.Warnings {

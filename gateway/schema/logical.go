@@ -95,7 +95,8 @@ func (l *Logical) Close() {
 // says which parameters and columns it has. Nothing is executed, and no prepared statement is kept. For a SELECT without
 // FOR UPDATE and the like PostgreSQL takes no lock stronger than ACCESS SHARE, and only for the moment.
 //
-// PostgreSQL's errors come back as they are. Trouble with the connection is 58000; a cancelled ctx is 57014.
+// PostgreSQL's errors come back as they are. Trouble with the connection, and an answer that takes too long, is 58000; a
+// cancelled ctx is 57014.
 func (l *Logical) Describe(ctx context.Context, request rewrite.DescribeRequest) (rewrite.Description, *sqlstate.Error) {
 	var statement *pgconn.StatementDescription
 	err := l.use(ctx, func(c *connection) error {
@@ -198,6 +199,10 @@ func describeError(ctx context.Context, err error) *sqlstate.Error {
 	case errors.As(err, &unreachable), !errors.As(err, &server):
 		return sqlstate.New(sqlstate.SystemError, "the logical database cannot be reached").WithHint(
 			"New statements are planned with its help; those that were planned before still work. Try again when it is back.")
+	}
+	if server.Code == codeLockNotAvailable || server.Code == codeQueryCanceled {
+		return sqlstate.New(sqlstate.SystemError, "the logical database did not answer in time").WithHint(
+			"Its schema may be changing at this moment. Try again.")
 	}
 	return fromServer(server)
 }

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/portcullisdb/portcullis/gateway/schema"
 	"github.com/portcullisdb/portcullis/rewrite"
@@ -165,6 +168,24 @@ func TestDescribeWithoutTheDatabaseIs58000(t *testing.T) {
 	}
 	if _, err := l.LoadCatalog(cancelled); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestDescribeDoesNotWaitForEver(t *testing.T) {
+	_, w := openLogical(t)
+	l, err := schema.OpenLogical(w.deployment.Logical.URL, schema.LogicalOptions{AnswerTimeout: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn := w.connect(w.deployment.Logical.Owner)
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), "BEGIN; LOCK TABLE customers", pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Fatal(err)
+	}
+	_, failure := l.Describe(t.Context(), rewrite.DescribeRequest{SQL: "SELECT id FROM public.customers"})
+	if failure == nil || failure.Code != sqlstate.SystemError {
+		t.Errorf("failure = %+v", failure)
 	}
 }
 

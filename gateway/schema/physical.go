@@ -2,6 +2,7 @@ package schema
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/portcullisdb/portcullis/config/policy"
 )
@@ -80,9 +81,14 @@ func leads(indexes []index, key indexKey) bool {
 	})
 }
 
+// checksSealed reports that the constraint is one of sealedCheck.
+func (c *constraint) checksSealed() bool {
+	return c.kind == 'c' && strings.HasPrefix(c.text, "CHECK (portcullis.is_sealed(")
+}
+
 // sealedCheck is the constraint that a protected column has on its nodes. Its name is unique in the table only, which is
 // all that PostgreSQL asks of it, and so needs no node's suffix.
 func sealedCheck(column string) constraint {
 	return constraint{name: ownName(column, "is_sealed"), kind: 'c', columns: []string{column}, touches: []string{column},
-		text: "CHECK (portcullis.is_sealed(" + identifier(column) + "))"}
+		valid: true, text: "CHECK (portcullis.is_sealed(" + identifier(column) + "))"}
 }
