@@ -42,9 +42,9 @@ type Result struct {
 // where nothing is to be done.
 //
 // It looks at everything first, and changes nothing if something stands in the way: *RefusedError, or an error that names
-// file and line. Then it changes the logical database in one transaction, and each datasource in one; constraints over rows that
-// were there before are validated afterwards. The databases and
-// roles must exist. A database that is served as it is (Transparent) needs nothing.
+// file and line. Then it changes the logical database in one transaction, and each datasource in one; constraints over
+// rows that were there before are validated afterwards. The databases and roles must exist. A database that is served as
+// it is (Transparent) needs nothing.
 func Apply(ctx context.Context, db *policy.Database, d Deployment) (Result, error) {
 	if db.Transparent() {
 		report := &reporter{progress: d.Progress}
