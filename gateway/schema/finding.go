@@ -24,6 +24,9 @@ func (s Severity) String() string {
 	return "warning"
 }
 
+// MarshalText makes JSON show the word.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // Finding is one difference between what the configuration wants and what is there. It names objects and holds no value.
 type Finding struct {
 	Severity Severity
