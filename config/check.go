@@ -13,6 +13,13 @@ func check(c *Config, found *problems) {
 	checkUsers(c, found)
 	checkKeys(c, found)
 	checkAudit(c, found)
+	if l := &c.Limits; l.StatementBytes > l.MessageBytes && !l.broken {
+		at := l.At("statement_bytes")
+		if !l.written("statement_bytes") {
+			at = l.At("message_bytes")
+		}
+		found.add(at, "a statement travels in one message", "limits.statement_bytes is greater than limits.message_bytes")
+	}
 	if len(c.Databases) == 0 && c.written("databases") && !c.lacks("databases") {
 		found.add(c.At("databases"), "", "databases is empty")
 	}
