@@ -2,6 +2,7 @@ package datum
 
 import (
 	"math"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +42,6 @@ type decoder struct {
 	meridian  meridian
 	prefix    prefix // what the word before said that the next field is
 	zone      *time.Location
-	clock     bool // 'now' and its like set the offset
 }
 
 // fieldSet is the set of parts of a moment that were written.
@@ -219,7 +219,8 @@ func splitWord(text string, i int) (fieldKind, int) {
 	switch c := text[i]; {
 	case c == '-' || c == '/' || c == '.':
 	case c == '+' || isDigit(c):
-		if kind, _ := dateWord(strings.ToLower(text[start:i])); kind != wordUnknown {
+		kind, _ := dateWord(strings.ToLower(text[start:i]))
+		if kind != wordUnknown && kind != wordZone && kind != wordAbbreviation {
 			return fieldWord, i
 		}
 	default:
@@ -307,7 +308,7 @@ func (d *decoder) dateOrZone(f dateField) (fieldSet, error) {
 
 // loadZone finds a time zone by the name as written; names are not folded.
 func (d *decoder) loadZone(f dateField, unknown error) error {
-	if f.text == "local" {
+	if f.text == "local" || path.Clean(f.raw) != f.raw { // what time.LoadLocation would take for something else
 		return unknown
 	}
 	zone, err := time.LoadLocation(f.raw)
@@ -393,7 +394,9 @@ func (d *decoder) date(text string) (fieldSet, error) {
 		got |= seen
 		return nil
 	}
-	// A word first: it can only be the month.
+	// A word first: it can only be the month. One outside of this field does not count here.
+	defer func(outer bool) { d.textMonth = outer }(d.textMonth)
+	d.textMonth = false
 	for i, part := range parts {
 		if isDigit(part[0]) {
 			continue

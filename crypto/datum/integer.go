@@ -20,15 +20,12 @@ func integerSize(code byte) int {
 func parseInteger(dst, text []byte, code byte) ([]byte, error) {
 	name := typeFacts[code].name
 	size := integerSize(code)
-	limit := uint64(1)<<(8*size-1) - 1
+	limit := uint64(1) << (8*size - 1) // of a negative one
 	text = trimSpace(text)
 	negative := false
 	if len(text) > 0 && (text[0] == '+' || text[0] == '-') {
 		negative = text[0] == '-'
 		text = text[1:]
-	}
-	if negative {
-		limit++
 	}
 	if len(text) == 0 || !isDigit(text[0]) {
 		return nil, failSyntax(name)
@@ -45,8 +42,11 @@ func parseInteger(dst, text []byte, code byte) ([]byte, error) {
 			return nil, failRange(name)
 		}
 	}
-	if negative {
+	switch {
+	case negative:
 		n = -n
+	case n == limit:
+		return nil, failRange(name)
 	}
 	switch size {
 	case 2:

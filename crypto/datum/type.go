@@ -145,8 +145,10 @@ func (t Type) String() string {
 }
 
 // ParseText reads what the type's input function reads, without applying the type modifier, and appends the value to
-// dst. Errors are *Error: 22021 for text that is not UTF-8 or holds NUL, else those of the input function.
+// dst. Without an error the result is never nil, so that nil can stand for NULL; that is so for all methods of Type.
+// Errors are *Error: 22021 for text that is not UTF-8 or holds NUL, else those of the input function.
 func (t Type) ParseText(dst, text []byte, s *Settings) ([]byte, error) {
+	dst = notNil(dst)
 	if err := checkText(text); err != nil {
 		return nil, err
 	}
@@ -180,6 +182,7 @@ func (t Type) ParseText(dst, text []byte, s *Settings) ([]byte, error) {
 // ParseBinary reads what the type's receive function reads and appends the value, in the form that its send function
 // gives, to dst. Errors are *Error.
 func (t Type) ParseBinary(dst, binary []byte) ([]byte, error) {
+	dst = notNil(dst)
 	switch t.code {
 	case codeText, codeVarchar:
 		if err := checkText(binary); err != nil {
@@ -221,6 +224,7 @@ func (t Type) ParseBinary(dst, binary []byte) ([]byte, error) {
 // or fails with 22001, numeric(p,s) rounds half away from zero or fails with 22003, timestamp(p) rounds. It appends to
 // dst. The value must be of the type; errors are *Error.
 func (t Type) Assign(dst, value []byte) ([]byte, error) {
+	dst = notNil(dst)
 	if t.typmod == typmodNone {
 		return append(dst, value...), nil
 	}
@@ -239,6 +243,7 @@ func (t Type) Assign(dst, value []byte) ([]byte, error) {
 // AppendText appends what the type's output function prints. The value must come from this package, or from opening a
 // sealed value; it panics if value is not of the type.
 func (t Type) AppendText(dst, value []byte, s *Settings) []byte {
+	dst = notNil(dst)
 	switch t.code {
 	case codeText, codeVarchar, codeJSON:
 		return append(dst, value...)
@@ -268,6 +273,7 @@ func (t Type) AppendText(dst, value []byte, s *Settings) []byte {
 // PostgreSQL's = holds between them (for text: under a deterministic collation). For json, which has no equality, it
 // returns an *Error with 42883. The value must be of the type.
 func (t Type) Canonical(dst, value []byte) ([]byte, error) {
+	dst = notNil(dst)
 	switch t.code {
 	case codeText, codeVarchar, codeBool, codeDate, codeTimestamp, codeTimestamptz, codeUUID, codeBytea:
 		return append(dst, value...), nil
@@ -281,6 +287,13 @@ func (t Type) Canonical(dst, value []byte) ([]byte, error) {
 		return canonicalJSONB(dst, value)
 	}
 	return nil, failType()
+}
+
+func notNil(dst []byte) []byte {
+	if dst == nil {
+		return []byte{}
+	}
+	return dst
 }
 
 func failType() error { return fail(codeNotSupported, "type cannot be sealed") }

@@ -50,15 +50,9 @@ var (
 // Create draws the first master keys of a keyset, wraps and saves them as generation 1. It returns ErrExists if the store
 // has a keyset of that name. Randomness is Tink's: crypto/rand.
 func Create(ctx context.Context, k kek.KEK, s keystore.Store, name string) (*Keyset, error) {
-	masters := map[string]*tinkkeyset.Handle{}
-	for _, purpose := range purposes() {
-		template, err := masterTemplate(purpose)
-		if err != nil {
-			return nil, fmt.Errorf("create keyset %q: %w", name, err)
-		}
-		if masters[purpose], err = tinkkeyset.NewHandle(template); err != nil {
-			return nil, fmt.Errorf("create keyset %q: %w", name, err)
-		}
+	masters, err := newMasters()
+	if err != nil {
+		return nil, fmt.Errorf("create keyset %q: %w", name, err)
 	}
 	created, err := newKeyset(name, 1, masters)
 	if err != nil {
@@ -124,6 +118,21 @@ func (k *Keyset) rotated() (*Keyset, error) {
 		return nil, err
 	}
 	return newKeyset(k.name, k.generation+1, masters)
+}
+
+// newMasters draws one master key for each purpose.
+func newMasters() (map[string]*tinkkeyset.Handle, error) {
+	masters := map[string]*tinkkeyset.Handle{}
+	for _, purpose := range purposes() {
+		template, err := masterTemplate(purpose)
+		if err != nil {
+			return nil, err
+		}
+		if masters[purpose], err = tinkkeyset.NewHandle(template); err != nil {
+			return nil, err
+		}
+	}
+	return masters, nil
 }
 
 func purposes() []string { return []string{purposeAEAD, purposeToken, purposeTag} }
