@@ -58,7 +58,8 @@ func (c *databaseCompiler) encrypt(source *Table, t *policy.Table, written *Colu
 	if source.Shard != nil && source.Shard.Column == written.Name {
 		c.problems.add(e.At(), "shard by another column", "%s is the shard key and cannot be encrypted", name)
 	}
-	if _, ok := c.config.Keys.Keysets[e.Keyset]; !ok && e.Keyset != "" && !c.config.lacks("keys") && !c.config.Keys.lacks("keysets") {
+	keysetsKnown := !c.config.lacks("keys") && !c.config.Keys.lacks("keysets")
+	if _, ok := c.config.Keys.Keysets[e.Keyset]; !ok && e.Keyset != "" && keysetsKnown {
 		var known []string
 		for keyset := range c.config.Keys.Keysets {
 			known = append(known, keyset)
@@ -121,7 +122,8 @@ func (c *databaseCompiler) domain(name string, t *policy.Table, written *Column)
 	default:
 		return e.Domain
 	}
-	c.problems.add(use.at, fmt.Sprintf("its other column stands in line %d; values of one domain have equal tokens", first.at.Line),
+	c.problems.add(use.at,
+		fmt.Sprintf("its other column stands in line %d; values of one domain have equal tokens", first.at.Line),
 		"%s: search domain %q is shared by columns with different %s", name, e.Domain, differs)
 	return e.Domain
 }

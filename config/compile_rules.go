@@ -108,7 +108,8 @@ func (c *databaseCompiler) ruleAccess(r *rule) {
 	case "reveal":
 		r.access.Right, r.access.Write = policy.Reveal, true
 		if s.written("predicates") {
-			c.problems.add(s.At("predicates"), "a revealed column may be used in every predicate", "predicates has no effect beside reveal")
+			c.problems.add(s.At("predicates"), "a revealed column may be used in every predicate",
+				"predicates has no effect beside reveal")
 		}
 		if s.Write != nil && !*s.Write {
 			c.problems.add(s.At("write"), "a revealed column may be written", "write: false beside reveal is not supported")
@@ -134,7 +135,8 @@ func (c *databaseCompiler) ruleMask(r *rule) {
 				continue
 			}
 			if err := c.validators.Mask(mask.Type, maps.Clone(mask.Props), mask.OnUnmaskable, column.column.Type); err != nil {
-				c.problems.addCause(mask.At(), fmt.Sprintf("mask for column %q of table %q", column.column.Name, entry.source.Key), err, "")
+				c.problems.addCause(mask.At(),
+					fmt.Sprintf("mask for column %q of table %q", column.column.Name, entry.source.Key), err, "")
 			}
 		}
 	}
@@ -320,7 +322,8 @@ func (c *databaseCompiler) unlistedColumn(at Position, s selector, text string) 
 	}
 	hint := didYouMean(s.column.text, known, "")
 	if closest(s.column.text, known) == "" {
-		hint = fmt.Sprintf("add %s: {type: ...} under databases.%s.tables.%s.columns", s.column.text, c.source.Name, entry.source.Key)
+		hint = fmt.Sprintf("add %s: {type: ...} under databases.%s.tables.%s.columns", s.column.text, c.source.Name,
+			entry.source.Key)
 	}
 	c.problems.add(at, hint, "column %q is not listed under its table", text)
 }
@@ -351,7 +354,8 @@ func (c *databaseCompiler) decide(rules []rule, column policy.ColumnName, roles 
 	access := best[0].access
 	for _, r := range best[1:] {
 		if !sameMask(access.Mask, r.access.Mask) {
-			c.problems.add(r.source.At("mask"), "let one of them name the column or the role more exactly, or give both the same mask",
+			c.problems.add(r.source.At("mask"),
+				"let one of them name the column or the role more exactly, or give both the same mask",
 				"column %q of table %q has two masks for %s: this one and that of line %d", column.Column, shortName(column.Table),
 				rolesForPeople(roles), best[0].source.At("mask").Line)
 			break

@@ -46,7 +46,8 @@ func fieldsOf(t reflect.Type) []field {
 			continue
 		}
 		one := field{
-			index: i, typ: f.Type, refused: f.Tag.Get("refused"), hint: f.Tag.Get("hint"), min: f.Tag.Get("min"), max: f.Tag.Get("max"),
+			index: i, typ: f.Type, refused: f.Tag.Get("refused"), hint: f.Tag.Get("hint"),
+			min: f.Tag.Get("min"), max: f.Tag.Get("max"),
 			unit: f.Tag.Get("unit"), path: f.Tag.Get("path"), url: f.Tag.Get("url"),
 			oneOf: list(f.Tag.Get("oneof")), later: list(f.Tag.Get("later")),
 		}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// didYouMean returns the hint `did you mean "address"?` if one of the known names is close to the written one; otherwise it lists the
-// known names if they are few, after the label ("known keys").
+// didYouMean returns the hint `did you mean "address"?` if one of the known names is close to the written one; otherwise it
+// lists the known names if they are few, after the label ("known keys").
 func didYouMean(written string, known []string, label string) string {
 	switch best := closest(written, known); {
 	case best != "":

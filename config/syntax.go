@@ -41,7 +41,8 @@ func (p *parser) syntaxError(data []byte, err error) {
 const (
 	// syntaxBytesMax bounds the documents in which the line is searched: each step of the search parses.
 	syntaxBytesMax = 64 << 10
-	// syntaxLinesMax is how many lines a flow collection or text may span before the search takes its first line for the mistake.
+	// syntaxLinesMax is how many lines a flow collection or text may span before the search takes its first line for the
+	// mistake.
 	syntaxLinesMax = 20
 )
 
