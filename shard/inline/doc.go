@@ -15,5 +15,7 @@
 // + - * / % **, comparisons, && || !, ?:, parentheses, closures of one parameter, and the methods listed in methods.go.
 // Variables are the parameters of closures alone; the names of shard columns will join them in the same scope.
 //
+// Beside it stand plain lists (<LITERAL>) and steps of time (<INTERVAL>).
+//
 // Nothing here holds state; everything may be used concurrently.
 package inline

@@ -1,6 +1,7 @@
 package inline
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -9,10 +10,11 @@ import (
 
 // Expand returns the names that an expression lists, in order. Items are separated by commas outside of ${...}; an item
 // expands to the product of its parts, the rightmost fastest. ${...} and $->{...} are the same. An expression without
-// either is a plain list of names. A leading <LITERAL> makes the rest a plain list, <GROOVY> and <ESPRESSO> say what is
-// the default.
+// either is a plain list of names. A leading <LITERAL> makes the rest a plain list, <INTERVAL> makes it the steps between
+// two times (see interval), <GROOVY> and <ESPRESSO> name the default.
 //
-// Errors are *Error. It matches InlineExpressionParser and GroovyInlineExpressionParser of ShardingSphere.
+// Errors are *Error. It matches the classes GroovyInlineExpressionParser, LiteralInlineExpressionParser and
+// IntervalInlineExpressionParser of ShardingSphere.
 func Expand(expression string) ([]string, error) {
 	names, err := expand(expression)
 	if err != nil {
@@ -28,12 +30,22 @@ func expand(expression string) ([]string, error) {
 	if at := invalidUTF8(expression); at >= 0 {
 		return nil, faultAt(at, "the expression is not valid UTF-8")
 	}
-	start, literal, err := reader(expression)
+	typ, start, err := expressionType(expression)
 	if err != nil {
 		return nil, err
 	}
-	if literal || !strings.Contains(expression[start:], "${") && !strings.Contains(expression[start:], "$->{") {
-		return splitPlain(expression[start:], start)
+	switch {
+	case typ == "LITERAL":
+		return splitLiteral(expression[start:], start)
+	case typ == "INTERVAL":
+		interval, err := parseInterval(expression, start)
+		if err != nil {
+			return nil, err
+		}
+		return interval.names(start)
+	case !strings.Contains(expression[start:], "${") && !strings.Contains(expression[start:], "$->{"):
+		names, err := splitLiteral(expression[start:], start)
+		return slices.DeleteFunc(names, func(name string) bool { return name == "" }), err
 	}
 
 	items, err := parseItems(expression, start)
@@ -54,36 +66,33 @@ func expand(expression string) ([]string, error) {
 	return out.names, nil
 }
 
-// reader reads the leading <TYPE>, if there is one, and returns where the expression starts and whether it is a plain
-// list.
-func reader(expression string) (start int, literal bool, err error) {
+// expressionType reads the leading <TYPE>, GROOVY by default, and returns where the expression itself starts.
+func expressionType(expression string) (typ string, start int, err error) {
 	if !strings.HasPrefix(expression, "<") {
-		return 0, false, nil
+		return "GROOVY", 0, nil
 	}
 	typ, _, ok := strings.Cut(expression[1:], ">")
 	if !ok {
-		return 0, false, faultAt(0, "\"<\" has no \">\"")
+		return "", 0, faultAt(0, "\"<\" has no \">\"")
 	}
-	start = len(typ) + 2
-	switch strings.ToUpper(typ) {
-	case "GROOVY", "ESPRESSO":
-		return start, false, nil
-	case "LITERAL":
-		return start, true, nil
+	switch name := strings.ToUpper(typ); name {
+	case "GROOVY", "ESPRESSO", "LITERAL", "INTERVAL":
+		return name, len(typ) + 2, nil
 	}
-	return 0, false, faultAt(0, "an expression of type %q is not understood; the types are LITERAL and GROOVY", clip(typ))
+	return "", 0, faultAt(0, "an expression of type %q is not understood; the types are GROOVY, LITERAL and INTERVAL", clip(typ))
 }
 
-// splitPlain splits a list at its commas, trims its items and drops empty ones.
-func splitPlain(list string, start int) ([]string, error) {
+// splitLiteral splits a list at its commas and trims its items. What follows the last comma is no item if it is nothing
+// at all.
+func splitLiteral(list string, start int) ([]string, error) {
 	names := []string{}
-	for item := range strings.SplitSeq(list, ",") {
-		if item = java.Trim(item); item != "" {
-			if len(names) == NamesMax {
-				return nil, limitAt(start, "the expression lists more than %d names", NamesMax)
-			}
-			names = append(names, item)
+	for list != "" {
+		item, rest, _ := strings.Cut(list, ",")
+		if len(names) == NamesMax {
+			return nil, limitAt(start, "the expression lists more than %d names", NamesMax)
 		}
+		names = append(names, java.Trim(item))
+		list = rest
 	}
 	return names, nil
 }

@@ -25,6 +25,26 @@ func TestExpand(t *testing.T) {
 		{"null does not shift texts", "a${null}b${1}c", []string{"a1bc"}},
 		{"null in a text", `t_${"${null}"}`, []string{"t_null"}},
 		{"LITERAL", "<LITERAL> ds_a.t_${0..1} , b", []string{"ds_a.t_${0..1}", "b"}},
+		{"LITERAL keeps empty items", "<LITERAL>a,, ,b,", []string{"a", "", "", "b"}},
+		{"a blank item at the end", "a_${0}, ", []string{"a_0", ""}},
+		{"INTERVAL of months", "<INTERVAL>P=ds_a.t_;SP=yyyyMM;DIA=1;DIU=Months;DL=202311;DU=202402",
+			[]string{"ds_a.t_202311", "ds_a.t_202312", "ds_a.t_202401", "ds_a.t_202402"}},
+		{"INTERVAL in another order", "<INTERVAL>DU=2024_0301;DL=2024_0228;DIU=Days;DIA=1;C=ISO;SP=uuuu_MMdd;P=t",
+			[]string{"t2024_0228", "t2024_0229", "t2024_0301"}},
+		{"INTERVAL counts from the lower time", "<INTERVAL>P=t_;SP=yyyyMMdd;DIA=1;DIU=Months;DL=20240131;DU=20240430",
+			[]string{"t_20240131", "t_20240229", "t_20240331"}},
+		{"INTERVAL by two", "<INTERVAL>P=t_;SP=yyyy;DIA=2;DIU=Years;DL=2020;DU=2025", []string{"t_2020", "t_2022", "t_2024"}},
+		{"INTERVAL of decades", "<INTERVAL>P=t_;SP=yyyyMM;DIA=1;DIU=Decades;DL=200002;DU=202001", []string{"t_200002", "t_201002"}},
+		{"INTERVAL of weeks", "<INTERVAL>P=t_;SP=yyyy-MM-dd;DIA=1;DIU=Weeks;DL=2024-02-26;DU=2024-03-10",
+			[]string{"t_2024-02-26", "t_2024-03-04"}},
+		{"INTERVAL of days at a time of day", "<INTERVAL>P=t_;SP=yyyyMMdd_HHmm;DIA=1;DIU=Days;DL=20240101_1200;DU=20240103_1159",
+			[]string{"t_20240101_1200", "t_20240102_1200"}},
+		{"INTERVAL of hours", "<INTERVAL>P=t_;SP=yyyyMMddHH;DIA=6;DIU=Hours;DL=2024013118;DU=2024020106",
+			[]string{"t_2024013118", "t_2024020100", "t_2024020106"}},
+		{"INTERVAL of milliseconds", "<INTERVAL>P=t_;SP=yyyyMMddHHmmssSSS;DIA=2;DIU=Millis;DL=20240101000000998;DU=20240101000001000",
+			[]string{"t_20240101000000998", "t_20240101000001000"}},
+		{"INTERVAL over centuries", "<INTERVAL>P=t_;SP=yyyyMMdd_HH;DIA=1000000;DIU=Hours;DL=10000101_00;DU=13000101_00",
+			[]string{"t_10000101_00", "t_11140130_16", "t_12280228_08"}},
 		{"GROOVY", "<groovy>t_${0..1}", []string{"t_0", "t_1"}},
 		{"a nested range", "t_${[0..1, 3]}", []string{"t_0..1", "t_3"}},
 		{"an exclusive range down", "t_${3..<0}", []string{"t_3", "t_2", "t_1"}},
@@ -149,8 +169,36 @@ func TestErrorsPointAtTheCharacter(t *testing.T) {
 			"                    ^", `the name "a" is not understood`},
 		{"t_${it}",
 			"    ^", `the name "it" is not understood`},
+		{"<SCRIPT>t_${0..1}",
+			"^", `an expression of type "SCRIPT" is not understood; the types are GROOVY, LITERAL and INTERVAL`},
+		{"<GROOVY t_${0..1}",
+			"^", `"<" has no ">"`},
 		{"<INTERVAL>P=t_;SP=yyyyMM",
-			"^", `an expression of type "INTERVAL" is not understood; the types are LITERAL and GROOVY`},
+			"          ^", "DIA is missing"},
+		{"<INTERVAL>P=t_; SP=yyyyMM",
+			"               ^", `" SP" is not understood; the keys are P, SP, DIA, DIU, DL, DU and C`},
+		{"<INTERVAL>P=t_;P=u_",
+			"               ^", "P stands twice"},
+		{"<INTERVAL>P=t=u",
+			"          ^", "P has no value, or more than one"},
+		{"<INTERVAL>P=t_;SP=yyyyM;DIA=1;DIU=Months;DL=20241;DU=20242",
+			"                      ^", `"M" is not understood here; a pattern has yyyy, MM, dd, HH, mm, ss, SSS in this order, as far as it goes`},
+		{"<INTERVAL>P=t_;SP=yyyydd;DIA=1;DIU=Days;DL=202401;DU=202402",
+			"                      ^", `"dd" is not understood here; a pattern has yyyy, MM, dd, HH, mm, ss, SSS in this order, as far as it goes`},
+		{"<INTERVAL>P=t_;SP=_;DIA=1;DIU=Days;DL=_;DU=_",
+			"                  ^", "the pattern has no year"},
+		{"<INTERVAL>P=t_;SP=yyyyMM;DIA=1;DIU=Days;DL=202401;DU=202402",
+			"                                   ^", "Days are too small for times of this pattern"},
+		{"<INTERVAL>P=t_;SP=yyyyMM;DIA=1;DIU=months;DL=202401;DU=202402",
+			"                                   ^", `the unit "months" is not understood; units are Millis, Seconds, Minutes, Hours, HalfDays, Days, Weeks, Months, Years, Decades and Centuries`},
+		{"<INTERVAL>P=t_;SP=yyyyMM;DIA=0;DIU=Months;DL=202401;DU=202402",
+			"                             ^", "DIA is an integer of at least 1"},
+		{"<INTERVAL>P=t_;SP=yyyyMM;DIA=1;DIU=Months;DL=202413;DU=202501",
+			"                                             ^", "the time does not have the form of the pattern, or is none"},
+		{"<INTERVAL>P=t_;SP=yyyyMM;DIA=1;DIU=Months;DL=202402;DU=202401",
+			"                                                       ^", "DU is before DL"},
+		{"<INTERVAL>P=t_;SP=yyyy;DIA=1;DIU=Years;DL=2024;DU=2025;C=Japanese",
+			"                                                         ^", `the calendar "Japanese" is not understood; the calendar is ISO`},
 		{"t_${1}\x80",
 			"      ^", "the expression is not valid UTF-8"},
 	}
@@ -195,6 +243,7 @@ func TestLimits(t *testing.T) {
 		{"templates", strings.Repeat(`${"`, 10_000)},
 		{"conditions", "${" + strings.Repeat("1?", 10_000)},
 		{"closures", "${[1]" + strings.Repeat(".collect{[1]", 5_000)},
+		{"an interval", "<INTERVAL>P=t_;SP=yyyyMMddHH;DIA=1;DIU=Hours;DL=0001010100;DU=9999010100"},
 		{"a long number", "${1" + strings.Repeat("0", 2000) + "}"},
 		{"a long expression", strings.Repeat(" ", ExpressionBytesMax) + "t"},
 	}
@@ -216,9 +265,14 @@ func TestLongChain(t *testing.T) {
 }
 
 func TestLargestExpansion(t *testing.T) {
-	names, err := Expand("ds_${0..9}.t_${(0..9999).collect{it.toString().padLeft(4, '0')}}")
-	if err != nil || len(names) != NamesMax || names[NamesMax-1] != "ds_9.t_9999" {
-		t.Errorf("got %d names, %v", len(names), err)
+	for _, expression := range []string{
+		"ds_${0..9}.t_${(0..9999).collect{it.toString().padLeft(4, '0')}}",
+		"ds_${(0..99999).collect{it.toString().padLeft(5, '0')}.collect{ n -> n.substring(0, 1) + '.t_' + n.substring(1) }}",
+	} {
+		names, err := Expand(expression)
+		if err != nil || len(names) != NamesMax || names[NamesMax-1] != "ds_9.t_9999" {
+			t.Errorf("%s: %d names, %v", expression, len(names), err)
+		}
 	}
 }
 
@@ -228,6 +282,7 @@ func FuzzInline(f *testing.F) {
 		"t_${(0..11).collect{it.toString().padLeft(2,'0')}}", "${[1,2,3].findAll{it%2==1}}", "<LITERAL>a,b", "t_${0..1",
 		"t_${10/3}", "t_${2**63 % -7G}", `"t_${-2147483648.abs()}"`, "t_${1 == 1.0 ? 'x' : [2] + 3}", "t_${'a'..<'d'}",
 		"${(1..3).collect{ m -> \"${m}\" }}", "t_${0..999999999}", "${[[1,[2]],0..1]}", "t_\\${0..1}", "t_${'é'.hashCode()}",
+		"<INTERVAL>P=t_;SP=yyyyMMdd;DIA=1;DIU=Months;DL=20240131;DU=20240430", "<LITERAL>a,, b",
 	} {
 		f.Add(seed)
 	}

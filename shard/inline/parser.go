@@ -20,8 +20,8 @@ type parser struct {
 	scope []string // the parameters of the closures around, innermost last
 }
 
-// parseItems reads a whole expression from offset start on: items separated by commas. A last item that is empty is
-// dropped; an empty one before it is an empty name, as in ShardingSphere.
+// parseItems reads a whole expression from offset start on: items separated by commas. What follows the last comma is no
+// item if it is nothing at all; other empty items are empty names, as in ShardingSphere.
 func parseItems(source string, start int) ([]*item, error) {
 	p := &parser{lexer: lexer{source: source, pos: start}}
 	var items []*item
@@ -30,7 +30,7 @@ func parseItems(source string, start int) ([]*item, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !more && len(item.parts) == 0 && item.texts[0] == "" {
+		if !more && item.start == p.pos {
 			return items, nil
 		}
 		items = append(items, item)
