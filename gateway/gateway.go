@@ -23,11 +23,13 @@ import (
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
 
-// Options are what a Gateway takes from its process. Zero fields mean the process's own clock, randomness and logger.
+// Options are what a Gateway takes from its process. Zero fields mean the process's own clock, randomness, logger and network.
 type Options struct {
 	Log    *slog.Logger
 	Clock  func() time.Time
 	Random io.Reader
+	// Dial opens the sockets of sessions to servers.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 func (o Options) withDefaults() Options {

@@ -212,8 +212,7 @@ func (g *Gateway) dialer(c *config.Config, dc *config.Database, d *database) fun
 			return nil, nil, err
 		}
 		server, err := pool.Dial(ctx, pool.Config{Datasource: datasource, URL: url.Reveal(), Params: params,
-			StatementsMax: c.Limits.ServerStatements, Buffers: g.buffers,
-			Limits: wireLimits(c)})
+			StatementsMax: c.Limits.ServerStatements, Buffers: g.buffers, Limits: wireLimits(c), DialNet: g.options.Dial})
 		if err != nil {
 			release()
 			return nil, nil, err

@@ -87,7 +87,9 @@ func (l *lockedBuffer) String() string {
 
 var shops int
 
-func newShop(t testing.TB) *shop {
+func newShop(t testing.TB) *shop { return newShopWith(t, Options{}) }
+
+func newShopWith(t testing.TB, options Options) *shop {
 	t.Helper()
 	shops++
 	s := &shop{t: t, folder: t.TempDir(), prefix: fmt.Sprintf("shop%d", shops), log: &lockedBuffer{}, served: make(chan error, 1)}
@@ -104,7 +106,8 @@ func newShop(t testing.TB) *shop {
 		out = io.MultiWriter(out, os.Stderr)
 	}
 	var err error
-	s.gateway, err = New(ctx, s.config, s.policy, Options{Log: slog.New(slog.NewTextHandler(out, nil))})
+	options.Log = slog.New(slog.NewTextHandler(out, nil))
+	s.gateway, err = New(ctx, s.config, s.policy, options)
 	s.must(err)
 	listener, err := s.gateway.Listen(ctx)
 	s.must(err)
@@ -292,4 +295,3 @@ func wantCode(t testing.TB, err error, code string) *pgconn.PgError {
 	}
 	return server
 }
-

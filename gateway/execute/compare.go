@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"math"
-	"strconv"
 )
 
 // The types that the gateway can order by itself (src/include/catalog/pg_type.dat).
@@ -23,7 +21,6 @@ const (
 	oidUnknown     = 705
 	oidVarchar     = 1043
 	oidDate        = 1082
-	oidTime        = 1083
 	oidTimestamp   = 1114
 	oidTimestamptz = 1184
 	oidNumeric     = 1700
@@ -36,30 +33,21 @@ const (
 	formatBinary int16 = 1
 )
 
-// A comparer orders two values of one type, in the format that mergeFormat gave, as PostgreSQL's btree does.
+// A comparer orders two binary values of one type as PostgreSQL's btree does.
 type comparer func(a, b []byte) int
 
-// mergeFormat returns the format in which values of a type are asked for to be merged, and how they compare. wanted is
-// the client's format. ok is false for a type whose order the gateway does not know: text compares by its bytes, so the
-// planner may only name columns of collation "C".
-func mergeFormat(oid uint32, wanted int16) (format int16, compare comparer, ok bool) {
+// comparerOf returns how binary values of a type compare; nil for a type whose order the gateway does not know. Text
+// compares by its bytes: the planner may only name columns of collation "C".
+func comparerOf(oid uint32) comparer {
 	switch oid {
-	case oidBool, oidBytea, oidUUID, oidText, oidVarchar, oidName:
-		return formatBinary, bytes.Compare, true
-	case oidOID:
-		return formatBinary, bytes.Compare, true
-	case oidInt2, oidInt4, oidInt8, oidDate, oidTime, oidTimestamp, oidTimestamptz:
-		return formatBinary, compareIntegers, true
+	case oidBool, oidBytea, oidUUID, oidText, oidVarchar:
+		return bytes.Compare
+	case oidInt2, oidInt4, oidInt8, oidDate, oidTimestamp, oidTimestamptz:
+		return compareIntegers
 	case oidNumeric:
-		return formatBinary, compareNumerics, true
-	case oidFloat4, oidFloat8:
-		// Not converted by the gateway: asked for as the client wants it.
-		if wanted == formatText {
-			return formatText, compareFloatTexts, true
-		}
-		return formatBinary, compareFloats, true
+		return compareNumerics
 	}
-	return 0, nil, false
+	return nil
 }
 
 // compareIntegers compares two's complement numbers of equal width, also dates and timestamps: infinities are the ends
@@ -76,37 +64,6 @@ func signed(b []byte) int64 {
 		return int64(binary.BigEndian.Uint64(b))
 	}
 	return 0
-}
-
-func compareFloats(a, b []byte) int { return orderFloats(float(a), float(b)) }
-
-func float(b []byte) float64 {
-	switch len(b) {
-	case 4:
-		return float64(math.Float32frombits(binary.BigEndian.Uint32(b)))
-	case 8:
-		return math.Float64frombits(binary.BigEndian.Uint64(b))
-	}
-	return math.NaN()
-}
-
-func compareFloatTexts(a, b []byte) int {
-	x, _ := strconv.ParseFloat(string(a), 64)
-	y, _ := strconv.ParseFloat(string(b), 64)
-	return orderFloats(x, y)
-}
-
-// orderFloats puts NaN above everything (src/include/utils/float.h, float8_cmp_internal).
-func orderFloats(a, b float64) int {
-	switch {
-	case math.IsNaN(a) && math.IsNaN(b):
-		return 0
-	case math.IsNaN(a):
-		return 1
-	case math.IsNaN(b):
-		return -1
-	}
-	return cmp.Compare(a, b)
 }
 
 // numeric is the binary form of numeric (src/backend/utils/adt/numeric.c, numeric_send): digits are base 10000.

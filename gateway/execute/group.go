@@ -58,20 +58,20 @@ func (g *groups) bind(m *rewrite.Merge) *sqlstate.Error {
 		if a.Output < 0 || a.Output >= len(p.program.outputs) || p.program.outputs[a.Output].transformed() {
 			return broken("output %d cannot be combined", a.Output)
 		}
-		format, compare, ok := mergeFormat(a.TypeOID, p.resultFormats[a.Output])
-		combine := combiner(a, compare)
-		if !ok || combine == nil {
+		combine := combiner(a)
+		if combine == nil {
 			return sqlstate.New(sqlstate.FeatureNotSupported,
 				"%s of type %d cannot be combined over several nodes", a.Function, a.TypeOID).WithRule("merge-type")
 		}
-		p.resultFormats[a.Output] = format
+		p.resultFormats[a.Output] = formatBinary
 		g.aggregates = append(g.aggregates, aggregate{a.Output, combine})
 	}
 	return nil
 }
 
 // combiner returns how two partial results of an aggregate become one; nil if the gateway cannot do it exactly.
-func combiner(a rewrite.Aggregate, compare comparer) func(a, b []byte) ([]byte, *sqlstate.Error) {
+func combiner(a rewrite.Aggregate) func(a, b []byte) ([]byte, *sqlstate.Error) {
+	compare := comparerOf(a.TypeOID)
 	switch {
 	case a.Function == "min" && compare != nil:
 		return func(x, y []byte) ([]byte, *sqlstate.Error) {

@@ -53,12 +53,12 @@ func (p *Portal) bindMerge() *sqlstate.Error {
 		if out < 0 || out >= len(p.program.outputs) || p.program.outputs[out].transformed() {
 			return nil, broken("the rows cannot be merged by output %d", out)
 		}
-		format, compare, ok := mergeFormat(oid, p.resultFormats[out])
-		if !ok {
+		compare := comparerOf(oid)
+		if compare == nil {
 			return nil, sqlstate.New(sqlstate.FeatureNotSupported,
 				"rows of several nodes cannot be ordered by a column of type %d", oid).WithRule("merge-type")
 		}
-		p.resultFormats[out] = format
+		p.resultFormats[out] = formatBinary
 		return compare, nil
 	}
 	switch m.Kind {

@@ -53,11 +53,12 @@ func (s *Session) server(ctx context.Context, datasource string) (*server, *sqls
 			return nil, err
 		}
 	}
-	if sv.appliedAt != s.settings.version {
-		s.apply(sv)
-	}
+	// BEGIN comes first: its isolation level cannot be set once a query has run.
 	if s.tx.block && !sv.begun {
 		s.beginOn(sv)
+	}
+	if sv.appliedAt != s.settings.version {
+		s.apply(sv)
 	}
 	return sv, nil
 }

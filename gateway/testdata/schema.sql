@@ -19,3 +19,19 @@ CREATE TABLE countries (
     code text PRIMARY KEY,
     name text NOT NULL
 );
+CREATE TABLE samples (
+    id  bigint PRIMARY KEY,
+    i2  smallint,
+    i4  integer,
+    i8  bigint,
+    n   numeric,
+    f4  real,
+    f8  double precision,
+    b   boolean,
+    d   date,
+    ts  timestamp,
+    tz  timestamptz,
+    u   uuid,
+    t   text COLLATE "C",
+    s   text
+);
