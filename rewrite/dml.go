@@ -8,7 +8,9 @@ import (
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
 
-func catalogName(t policy.TableName) catalog.Name { return catalog.Name{Schema: t.Schema, Name: t.Name} }
+func catalogName(t policy.TableName) catalog.Name {
+	return catalog.Name{Schema: t.Schema, Name: t.Name}
+}
 
 // target analyses the table that a DML statement writes.
 func (a *analysis) dmlTarget(r *pg_query.RangeVar) (*query, *entry, *sqlstate.Error) {

@@ -56,6 +56,7 @@ var catalogFunctions = func() map[string]bool {
 		"pg_opclass_is_visible", "pg_opfamily_is_visible", "pg_collation_is_visible", "pg_conversion_is_visible",
 		"pg_statistics_obj_is_visible", "pg_ts_config_is_visible", "pg_ts_dict_is_visible", "pg_ts_parser_is_visible",
 		"pg_ts_template_is_visible", "pg_relation_is_publishable", "pg_is_other_temp_schema", "pg_my_temp_schema",
+		"pg_size_pretty", "pg_relation_size", "pg_table_size", "pg_indexes_size", "pg_total_relation_size",
 		"pg_encoding_to_char", "pg_char_to_encoding", "pg_tablespace_location", "pg_partition_ancestors", "pg_partition_root",
 		"format_type", "obj_description", "col_description", "shobj_description", "to_regclass", "to_regtype", "to_regproc",
 		"to_regnamespace", "to_regrole", "current_schemas", "quote_ident", "quote_literal", "quote_nullable", "format",

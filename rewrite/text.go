@@ -12,7 +12,9 @@ import (
 // print the same. It holds no value of a client: literals are "literal", parameters their number.
 func (p *Plan) String() string {
 	var b strings.Builder
-	line := func(word, format string, args ...any) { fmt.Fprintf(&b, "%-8s "+format+"\n", append([]any{word}, args...)...) }
+	line := func(word, format string, args ...any) {
+		fmt.Fprintf(&b, "%-8s "+format+"\n", append([]any{word}, args...)...)
+	}
 	switch p.Destination {
 	case DestinationSession:
 		line("session", "%s", p.Session.text())
