@@ -46,13 +46,20 @@ func validators() config.Validators {
 			}
 			return nil
 		},
+		TypeClass: func(name string) string {
+			t, err := datum.ParseType(name)
+			if err != nil {
+				return ""
+			}
+			return t.Class()
+		},
 		ColumnType: func(name string, equality, casefold, trim bool) error {
 			t, err := datum.ParseType(name)
 			if err != nil {
 				return err
 			}
-			if equality && name == "json" {
-				return fmt.Errorf("type json has no equality; jsonb has")
+			if equality && t.Class() == "" {
+				return fmt.Errorf("type %s has no equality; jsonb has", name)
 			}
 			if (casefold || trim) && !t.Text() {
 				return fmt.Errorf("casefold and trim mean something for text only, not for %s", name)
