@@ -283,11 +283,12 @@ func (g *Gateway) close() error {
 
 // Reload builds a new generation from a configuration and serves by it from now on; statements under way keep the one
 // they began with. If it cannot be built, the old one stays and the error says why. Changes of listen, audit and
-// limits of clients take effect with the next start.
+// limits of clients take effect with the next start. Reload takes p over and numbers its generation.
 func (g *Gateway) Reload(ctx context.Context, c *config.Config, p *policy.Policy) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	old := g.state.Load()
+	p.Generation = old.state.Policy.Generation + 1
 	next, err := g.build(ctx, c, p, old)
 	if err == nil {
 		g.state.Store(next)
