@@ -23,7 +23,8 @@ type grammar struct {
 	text   map[string][]string // of a terminal
 	height []int               // of the lowest tree below a symbol
 	// barred are rules that the grammar's actions refuse, or nearly always refuse.
-	barred map[int]bool
+	barred       map[int]bool
+	surroundings map[int]pump // of a symbol
 }
 
 type rule struct {
@@ -115,7 +116,7 @@ func readGrammar(source, keywords string) *grammar {
 		}
 	}
 	g.measure()
-	g.barred = map[int]bool{}
+	g.barred, g.surroundings = map[int]bool{}, map[int]pump{}
 	for i := range g.rules {
 		switch g.ruleName(i) {
 		case "qualified_name: ColId indirection", "func_name: ColId indirection", "xmltable_column_option_el: IDENT b_expr":
@@ -333,19 +334,31 @@ func (g *grammar) shortest(symbols []int) string {
 	return text
 }
 
-// pump repeats a cycle n times within a statement.
-func (g *grammar) pump(cycle []step, n int) string {
+// pump is a statement in which a cycle can be repeated.
+type pump struct {
+	before, left, middle, right, after string
+}
+
+func (p pump) times(n int) string {
+	return p.before + strings.Repeat(p.left, n) + p.middle + strings.Repeat(p.right, n) + p.after
+}
+
+// pump makes a statement around a cycle.
+func (g *grammar) pump(cycle []step) pump {
 	start := g.rules[cycle[0].rule].left
-	var outside []step
-	for _, s := range []string{"SelectStmt", "InsertStmt", "UpdateStmt", "MergeStmt", "IndexStmt", "stmt"} {
-		if way, ok := g.way(g.symbol(s), start, nil); ok {
-			outside = way
-			break
+	p, ok := g.surroundings[start]
+	if !ok {
+		for _, s := range []string{"SelectStmt", "InsertStmt", "UpdateStmt", "MergeStmt", "IndexStmt", "stmt"} {
+			if way, ok := g.way(g.symbol(s), start, nil); ok {
+				p.before, p.after = g.around(way)
+				break
+			}
 		}
+		p.middle = g.shortest([]int{start})
+		g.surroundings[start] = p
 	}
-	l, r := g.around(outside)
-	left, right := g.around(cycle)
-	return l + strings.Repeat(left, n) + g.shortest([]int{start}) + strings.Repeat(right, n) + r
+	p.left, p.right = g.around(cycle)
+	return p
 }
 
 // cycleName shows a cycle by its rules.

@@ -156,6 +156,8 @@ func (s *scanner) statement() (_ Statement, last bool, _ *sqlstate.Error) {
 		glued bool
 		// floats counts the tokens of FLOAT ( seen.
 		floats int
+		// dots counts those of one name, sinceDot the tokens behind the last.
+		dots, sinceDot int
 	)
 	s.path.reset()
 	for {
@@ -176,6 +178,15 @@ func (s *scanner) statement() (_ Statement, last bool, _ *sqlstate.Error) {
 			return Statement{}, false, sqlstate.New(sqlstate.StatementTooComplex,
 				"statement has more than %d tokens", s.limits.Tokens).
 				WithHint("Send the rows or values in several statements, or as one array parameter.")
+		}
+		if sinceDot++; t.kind == kindDot {
+			if sinceDot > 2 {
+				dots = 0
+			}
+			if dots, sinceDot = dots+1, 0; dots > dotsMax {
+				return Statement{}, false, s.failWith(sqlstate.StatementTooComplex, t.start,
+					"improper qualified name (too many dotted names)")
+			}
 		}
 		if s.path.brackets == 0 {
 			routine.token(t.kind, t.keyword)
@@ -212,6 +223,9 @@ func (s *scanner) statement() (_ Statement, last bool, _ *sqlstate.Error) {
 		}
 	}
 }
+
+// dotsMax bounds the dots of one name: the parser's work for the name of a setting grows with their square.
+const dotsMax = 100
 
 // cut makes the statement that lies between two bytes of the text. It copies skeleton and literals.
 func (s *scanner) cut(start, end int, skeleton []byte, literals []Literal) Statement {
