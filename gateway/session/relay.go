@@ -9,8 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
+	"github.com/portcullisdb/portcullis/gateway/pool"
 	"github.com/portcullisdb/portcullis/gateway/wire"
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
@@ -77,8 +76,11 @@ func (s *Session) dialError(datasource string, err error) *sqlstate.Error {
 		return known
 	}
 	s.log.Error("could not connect", "datasource", datasource, "error", err)
-	if server := (*pgconn.PgError)(nil); errors.As(err, &server) && (server.Code[:2] == "22" || server.Code[:2] == "42") {
-		return sqlstate.New(sqlstate.FromServer(server.Code), "%s", server.Message)
+	if refusal := pool.Refusal(err); refusal != nil {
+		switch class := refusal.Code.String()[:2]; class {
+		case "22", "42": // data exception; syntax error, or what does not exist
+			return refusal
+		}
 	}
 	return sqlstate.New(sqlstate.ConnectionFailure, "could not connect to datasource %q", datasource)
 }

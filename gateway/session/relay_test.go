@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/portcullisdb/portcullis/config/policy"
+	"github.com/portcullisdb/portcullis/gateway/audit"
 )
 
 func plainGateway(t testing.TB) *testGateway {
@@ -161,6 +162,30 @@ func TestRelayEndsWithItsServer(t *testing.T) {
 	var server *pgconn.PgError
 	if !errors.As(err, &server) || server.Code != "57P01" {
 		t.Fatal(err)
+	}
+}
+
+// A startup parameter that the server refuses is refused to the client, and logins and logouts are recorded.
+func TestRelayPassesStartupParameters(t *testing.T) {
+	g := plainGateway(t)
+	conn, err := pgx.Connect(testContext(t), g.url()+"&options=-c%20work_mem%3D7MB&application_name=me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var memory, name string
+	err = conn.QueryRow(testContext(t), "SELECT current_setting('work_mem'), current_setting('application_name')").Scan(&memory, &name)
+	if err != nil || memory != "7MB" || name != "me" {
+		t.Errorf("%q %q %v", memory, name, err)
+	}
+	_ = conn.Close(testContext(t))
+	_, err = pgx.Connect(testContext(t), g.url()+"&nonsense=1")
+	var server *pgconn.PgError
+	if !errors.As(err, &server) || server.Code != "42704" {
+		t.Errorf("an unknown parameter: %v", err)
+	}
+	g.options.Registry.Wait()
+	if events := g.events.kinds(audit.KindSession); len(events) != 4 || events[0].Action != "login" || events[1].Action != "logout" {
+		t.Errorf("events %+v", events)
 	}
 }
 
