@@ -109,11 +109,11 @@ func (r *modRouter) RouteRange(rg Range) ([]int, error) {
 		return nil, ErrValue
 	}
 	from, to := lower.number.Unscaled(), upper.number.Unscaled() // integers: of scale 0
+	if from.Cmp(to) > 0 && rg.Lower.Value.isNumber() && rg.Upper.Value.isNumber() {
+		return nil, nil
+	}
 	if !r.isSound(rg, from, to) {
 		return r.numbers.all(), nil
-	}
-	if from.Cmp(to) > 0 {
-		return nil, nil
 	}
 	first := new(big.Int).Mod(from, big.NewInt(int64(a.count)))
 	return r.numbers.run(int32(first.Int64()), new(big.Int).Sub(to, from).Int64()+1), nil

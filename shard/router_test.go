@@ -48,6 +48,7 @@ func TestRanges(t *testing.T) {
 		// 2^64 + 1 wraps to 1, so that 4 = 2^2 agrees with the true modulus.
 		{"beyond 64 bits", "MOD", Range{closed(number("18446744073709551617")), closed(number("18446744073709551618"))},
 			[]int{1, 2}, nil},
+		{"from beyond 64 bits down", "MOD", Range{closed(number("18446744073709551616")), closed(number("0"))}, nil, nil},
 		{"far beyond 64 bits", "MOD", Range{closed(number("1E+2000000000")), closed(number("1E+2000000000"))}, all, nil},
 		{"beyond 64 bits", "COSID_MOD", Range{closed(number("18446744073709551617")), closed(number("18446744073709551618"))},
 			all, nil},
@@ -82,6 +83,69 @@ func TestRanges(t *testing.T) {
 				t.Errorf("got %v, %v, want %v, %v", got, err, test.want, test.err)
 			}
 		})
+	}
+}
+
+// With a modulus that does not divide 2^64, or with a part of the number cut off, ShardingSphere may look for a value in
+// another table than it placed it in.
+func TestRangesOfModThatLoseRows(t *testing.T) {
+	var targets []string
+	for i := range 7 {
+		targets = append(targets, fmt.Sprintf("t_%d", i))
+	}
+	tests := []struct {
+		name         string
+		start, stop  string
+		lower, upper string
+		inside       string // a value between the ends
+		want         int    // its target, which is not among upper - lower + 1 ones from lower on
+		all          bool
+	}{
+		{"wrapping", "0", "0", "18446744073709551617", "18446744073709551618", "18446744073709551617", 1, true},
+		{"cut", "1", "0", "1003", "1005", "1003", 3, true},
+		{"cut, with fractions", "3", "3", "1000", "1003", "1002.15", 2, true},
+		{"not cut", "0", "0", "1003", "1005", "1003.99", 2, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a, err := New("MOD", map[string]string{"sharding-count": "7", "start-offset": test.start, "stop-offset": test.stop})
+			if err != nil {
+				t.Fatal(err)
+			}
+			router, err := a.Bind("t", targets)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var values [3]Value
+			for i, text := range []string{test.lower, test.upper, test.inside} {
+				if values[i], err = Decimal(text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got, ok, err := router.Route(values[2]); got != test.want || !ok || err != nil {
+				t.Errorf("Route gives %d, %t, %v", got, ok, err)
+			}
+			got, err := router.RouteRange(Range{Bound{Closed, values[0]}, Bound{Closed, values[1]}})
+			if err != nil || !slices.Contains(got, test.want) || (len(got) == len(targets)) != test.all {
+				t.Errorf("RouteRange gives %v, %v", got, err)
+			}
+		})
+	}
+}
+
+// A range that belongs to nodes that are not configured is refused, as a value is.
+func TestRangeWithoutTargets(t *testing.T) {
+	router, err := algorithms(t)["COSID_MOD"].Bind("t", []string{"t_0", "t_1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []Range{{}, {Bound{Closed, Int(1)}, Bound{Closed, Int(2)}}, {Bound{Closed, Int(0)}, Bound{Closed, Int(9)}}} {
+		if got, err := router.RouteRange(r); err != ErrNoTarget {
+			t.Errorf("got %v, %v", got, err)
+		}
+	}
+	if got, err := router.RouteRange(Range{Bound{Closed, Int(0)}, Bound{Closed, Int(1)}}); !slices.Equal(got, []int{0, 1}) {
+		t.Errorf("got %v, %v", got, err)
 	}
 }
 

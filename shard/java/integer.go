@@ -127,11 +127,11 @@ func digit(r rune) (int, bool) {
 	if r >= '0' && r <= '9' {
 		return int(r - '0'), true
 	}
-	if r < 0x80 || r > 0xFFFF || !unicode.Is(unicode.Nd, r) {
+	if r < 0x80 || !unicode.Is(unicode.Nd, r) {
 		return 0, false
 	}
 	// The digits 0 to 9 of a script stand side by side (Unicode, "Numeric Type"), and Go's table holds them in whole
-	// runs of ten: the run's first digit is 0.
+	// runs of ten: the run's first digit is 0. R16 is the Basic Multilingual Plane.
 	for _, run := range unicode.Nd.R16 {
 		if r <= rune(run.Hi) {
 			return int(r-rune(run.Lo)) % 10, true
