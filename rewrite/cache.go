@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"container/list"
-	"context"
 	"encoding/binary"
 	"strings"
 	"sync"
@@ -36,6 +35,10 @@ type answer struct {
 	pinned  []int
 }
 
+// questionMax bounds the bytes of a question that is kept: a skeleton, or the values of its pinned literals. Longer ones
+// are planned each time.
+const questionMax = 64 << 10
+
 // answersMax bounds the answers of one skeleton that differ in pinned literals only.
 const answersMax = 256
 
@@ -46,10 +49,18 @@ func newCache(max int) *cache {
 // parses reports that a statement of this skeleton has been parsed before.
 func (c *cache) parses(skeleton string) bool { return c.get("parse\x00"+skeleton) != nil }
 
-func (c *cache) noteParses(skeleton string) { c.put("parse\x00"+skeleton, nil, "", answer{}) }
+func (c *cache) noteParses(skeleton string) {
+	if len(skeleton) <= questionMax {
+		c.put("parse\x00"+skeleton, nil, "", answer{})
+	}
+}
 
 // plan answers from the cache, or with make, whose second result says whether to keep the answer.
-func (c *cache) plan(ctx context.Context, s *Statement, env *Env, make func() (answer, bool)) (*Plan, *sqlstate.Error) {
+func (c *cache) plan(s *Statement, env *Env, make func() (answer, bool)) (*Plan, *sqlstate.Error) {
+	if len(s.Skeleton) > questionMax {
+		a, _ := make()
+		return a.give(s)
+	}
 	key := planKey(s, env)
 	if a, ok := c.lookup(key, s); ok {
 		return a.give(s)
@@ -57,8 +68,8 @@ func (c *cache) plan(ctx context.Context, s *Statement, env *Env, make func() (a
 	// The flight's key holds all literals: which of them matter is known only afterwards.
 	result, _, _ := c.flight.Do(key+"\x00"+values(s, allLiterals(s)), func() (any, error) {
 		a, keep := make()
-		if keep && ctx.Err() == nil {
-			c.put(key, a.pinned, values(s, a.pinned), a)
+		if pinned := values(s, a.pinned); keep && len(pinned) <= questionMax {
+			c.put(key, a.pinned, pinned, a)
 		}
 		return a, nil
 	})
@@ -87,19 +98,19 @@ func planKey(s *Statement, env *Env) string {
 	binary.BigEndian.PutUint64(fixed[8:], env.Catalog.Version())
 	b.Write(fixed[:])
 	list := func(items ...string) {
+		b.Write(binary.AppendUvarint(nil, uint64(len(items))))
 		for _, item := range items {
 			b.Write(binary.AppendUvarint(nil, uint64(len(item))))
 			b.WriteString(item)
 		}
-		b.WriteByte(0)
 	}
 	list(env.Database.Name)
 	list(env.View.Roles...)
 	list(env.SearchPath...)
+	b.Write(binary.AppendUvarint(nil, uint64(len(env.ParamOIDs))))
 	for _, oid := range env.ParamOIDs {
 		b.Write(binary.AppendUvarint(nil, uint64(oid)))
 	}
-	b.WriteByte(0)
 	b.WriteString(s.Skeleton)
 	return b.String()
 }

@@ -74,7 +74,9 @@ func (p *Planner) parse(ctx context.Context, s *Statement) (*pg_query.Node, *sql
 // Plan returns the plan of one statement, or the refusal. Both come from the cache when the same question was answered
 // before. Positions count characters of the string given to Prepare.
 func (p *Planner) Plan(ctx context.Context, s *Statement, env *Env) (*Plan, *sqlstate.Error) {
-	return p.cache.plan(ctx, s, env, func() (answer, bool) {
+	// Others may wait for this answer: the one who asked first must not take it away by giving up.
+	ctx = context.WithoutCancel(ctx)
+	return p.cache.plan(s, env, func() (answer, bool) {
 		plan, pinned, refusal := p.plan(ctx, s, env)
 		// Trouble that may be gone at the next try is not kept.
 		keep := refusal == nil || refusal.Code != sqlstate.SystemError && refusal.Code != sqlstate.QueryCanceled
