@@ -139,7 +139,9 @@ func TestRangeWithoutTargets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range []Range{{}, {Bound{Closed, Int(1)}, Bound{Closed, Int(2)}}, {Bound{Closed, Int(0)}, Bound{Closed, Int(9)}}} {
+	for _, r := range []Range{
+		{}, {Bound{Closed, Int(1)}, Bound{Closed, Int(2)}}, {Bound{Closed, Int(0)}, Bound{Closed, Int(9)}},
+	} {
 		if got, err := router.RouteRange(r); err != ErrNoTarget {
 			t.Errorf("got %v, %v", got, err)
 		}
@@ -289,7 +291,7 @@ func FuzzRoute(f *testing.F) {
 			t.Fatal(err)
 		}
 		newValue, compare := fuzzClass(class)
-		v := newValue(n)
+		v, low, high := newValue(n), newValue(lower), newValue(upper)
 		target, ok, err := router.Route(v)
 		if again, okAgain, errAgain := router.Route(v); again != target || ok != okAgain || err != errAgain {
 			t.Fatal("Route is not stable")
@@ -301,10 +303,10 @@ func FuzzRoute(f *testing.F) {
 			t.Fatal("a complete list of targets lacks one")
 		}
 		for _, r := range []Range{
-			{}, {Lower: Bound{Closed, newValue(lower)}}, {Upper: Bound{Closed, newValue(upper)}}, {Upper: Bound{Open, newValue(upper)}},
-			{Bound{Closed, newValue(lower)}, Bound{Closed, newValue(upper)}}, {Bound{Open, newValue(lower)}, Bound{Open, newValue(upper)}},
-			{Bound{Open, newValue(lower)}, Bound{Closed, newValue(upper)}}, {Bound{Closed, newValue(lower)}, Bound{Open, newValue(upper)}},
-			{Bound{Closed, v}, Bound{Closed, v}}, {Bound{Open, newValue(lower)}, Bound{Closed, v}},
+			{}, {Lower: Bound{Closed, low}}, {Upper: Bound{Closed, high}}, {Upper: Bound{Open, high}},
+			{Bound{Closed, low}, Bound{Closed, high}}, {Bound{Open, low}, Bound{Open, high}},
+			{Bound{Open, low}, Bound{Closed, high}}, {Bound{Closed, low}, Bound{Open, high}},
+			{Bound{Closed, v}, Bound{Closed, v}}, {Bound{Open, low}, Bound{Closed, v}},
 		} {
 			found, err := router.RouteRange(r)
 			if err != nil {
@@ -314,7 +316,8 @@ func FuzzRoute(f *testing.F) {
 				t.Fatalf("%v is not ascending", found)
 			}
 			if holds(r, v, compare) && !slices.Contains(found, target) {
-				t.Fatalf("%s over %d, class %d: Route gives %d, and range %+v only %v", typ, count, v.Class(), target, r, found)
+				t.Fatalf("%s over %d, class %d: Route gives %d, and range %+v only %v", typ, count, v.Class(), target, r,
+					found)
 			}
 		}
 	})

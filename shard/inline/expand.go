@@ -79,7 +79,8 @@ func expressionType(expression string) (typ string, start int, err error) {
 	case "GROOVY", "ESPRESSO", "LITERAL", "INTERVAL":
 		return name, len(typ) + 2, nil
 	}
-	return "", 0, faultAt(0, "an expression of type %q is not understood; the types are GROOVY, LITERAL and INTERVAL", clip(typ))
+	return "", 0, faultAt(0, "an expression of type %q is not understood; the types are GROOVY, LITERAL and INTERVAL",
+		clip(typ))
 }
 
 // splitLiteral splits a list at its commas and trims its items. What follows the last comma is no item if it is nothing
