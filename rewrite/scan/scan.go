@@ -93,7 +93,7 @@ func Scan(sql string, limits Limits) ([]Statement, *sqlstate.Error) {
 	if len(sql) > limits.Bytes {
 		return nil, sqlstate.New(sqlstate.ProgramLimitExceeded,
 			"query string of %d bytes is longer than the limit of %d", len(sql), limits.Bytes).
-			WithHint("Send large values as parameters or in several statements, or raise the gateway's limit statement bytes.")
+			WithHint("Send large values as parameters, or raise statement_bytes in the gateway's limits.")
 	}
 	if err := checkText(sql); err != nil {
 		return nil, err
