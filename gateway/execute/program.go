@@ -104,6 +104,17 @@ func (r *Runner) compileSealed(p *program) *sqlstate.Error {
 	return nil
 }
 
+// lengthMax is the n of varchar(n) that the results of a mask must fit, 0 without one.
+func lengthMax(plan *rewrite.Plan, output int) int {
+	const varchar, header = 1043, 4 // src/include/catalog/pg_type.dat; VARHDRSZ is part of the typmod
+	for _, c := range plan.Columns {
+		if c.Output == output && c.TypeOID == varchar && c.Typmod > header {
+			return int(c.Typmod) - header
+		}
+	}
+	return 0
+}
+
 func (p *program) compileOutputs() *sqlstate.Error {
 	plan := p.plan
 	p.outputs = make([]output, len(plan.Outputs))
@@ -116,7 +127,7 @@ func (p *program) compileOutputs() *sqlstate.Error {
 		}
 		if o.Output.Mask != nil {
 			m := o.Output.Mask
-			options := masking.Options{}
+			options := masking.Options{LengthMax: lengthMax(plan, i)}
 			if m.OnUnmaskable == "shardingsphere" {
 				options.OnUnmaskable = masking.ShardingSphere
 			}
