@@ -308,7 +308,10 @@ func (d *decoder) dateOrZone(f dateField) (fieldSet, error) {
 
 // loadZone finds a time zone by the name as written; names are not folded.
 func (d *decoder) loadZone(f dateField, unknown error) error {
-	if f.text == "local" || path.Clean(f.raw) != f.raw { // what time.LoadLocation would take for something else
+	switch {
+	case f.text == "local", f.text == "localtime", f.text == "posixrules": // whatever this machine's is
+		return unknown
+	case path.Clean(f.raw) != f.raw: // time.LoadLocation is less strict
 		return unknown
 	}
 	zone, err := time.LoadLocation(f.raw)

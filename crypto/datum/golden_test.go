@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // where the system has none
 )
 
 // TestGolden compares with what PostgreSQL 15 said of the same inputs: testdata/generate/main.go has the format and

@@ -9,11 +9,15 @@ type jsonScanner struct {
 	at    int
 	depth int
 	tree  bool
+	nodes int // of the tree
 }
 
 // jsonDepthMax bounds the nesting of arrays and objects. PostgreSQL's own limit is that of its stack: with the default
 // max_stack_depth of 2 MB a little over 6000 levels.
 const jsonDepthMax = 6000
+
+// jsonNodesMax bounds the values in a tree, which takes some hundred bytes for each.
+const jsonNodesMax = 1 << 20
 
 // jsonNode is a value in a tree for jsonb.
 type jsonNode struct {
@@ -59,6 +63,9 @@ func (s *jsonScanner) next() byte {
 }
 
 func (s *jsonScanner) value() (jsonNode, error) {
+	if s.nodes++; s.tree && s.nodes > jsonNodesMax {
+		return jsonNode{}, failJSONBSize()
+	}
 	switch c := s.next(); {
 	case c == '{':
 		return s.object()

@@ -76,6 +76,9 @@ func TestJSONBGrowth(t *testing.T) {
 	if got := code(t, jsonb, bomb, nil); got != codeLimit {
 		t.Errorf("error %q, want %s", got, codeLimit)
 	}
+	if got := code(t, jsonb, "["+strings.Repeat("1,", jsonNodesMax)+"1]", nil); got != codeLimit {
+		t.Errorf("a million values: error %q, want %s", got, codeLimit)
+	}
 	for name, text := range map[string]string{
 		"separators": "[" + strings.Repeat("1,", 100000) + "1]",
 		"powers":     "[" + strings.Repeat("1e30,", 30000) + "1]",
