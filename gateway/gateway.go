@@ -54,6 +54,7 @@ type Gateway struct {
 	audit    *audit.Log // nil: nothing is recorded
 	sessions session.Options
 	buffers  *wire.Buffers
+	sockets  atomic.Int64 // of clients
 
 	life context.Context // of sessions
 	kill context.CancelFunc
@@ -208,9 +209,16 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 // acceptPause is the wait after a failed accept, most likely for want of file descriptors.
 const acceptPause = 50 * time.Millisecond
 
+// socketsReserved is how many sockets, above the limit of sessions, may be in their startup at one time: cancel requests
+// among them.
+const socketsReserved = 100
+
+// client serves one socket. Who comes when too many are open is told so before anything is read.
 func (g *Gateway) client(nc net.Conn) {
-	if tcp, ok := nc.(*net.TCPConn); ok {
-		_ = tcp.SetKeepAlive(true)
+	defer g.sockets.Add(-1)
+	if g.sockets.Add(1) > int64(g.config.Limits.Sessions+socketsReserved) {
+		session.Refuse(g.life, nc, sqlstate.New(sqlstate.TooManyConnections, "sorry, too many clients already"))
+		return
 	}
 	session.Serve(g.life, nc, &g.sessions)
 }

@@ -140,8 +140,7 @@ func (b *Backend) failure(m wire.Message) *sqlstate.Error {
 	}
 	b.Failed, b.due = true, nil
 	if report.Severity == wire.SeverityFatal || report.Severity == wire.SeverityPanic {
-		b.Server.Kill()
-		_, _ = b.Server.Read(context.Background()) // marks it as broken
+		b.lose()
 		return b.lost()
 	}
 	return report.SQLState()
@@ -165,10 +164,7 @@ func (b *Backend) closePortal(name string) {
 
 // breaks gives the connection up after an error of its socket, or after ctx has ended in the middle of an answer.
 func (b *Backend) breaks(ctx context.Context) *sqlstate.Error {
-	b.Server.Kill()
-	if !b.Broken() {
-		_, _ = b.Server.Read(context.Background()) // marks it as broken
-	}
+	b.lose()
 	if cause := context.Cause(ctx); cause != nil {
 		if e := (*sqlstate.Error)(nil); errors.As(cause, &e) {
 			return e
@@ -178,13 +174,20 @@ func (b *Backend) breaks(ctx context.Context) *sqlstate.Error {
 	return b.lost()
 }
 
+// lose closes the connection, and makes sure that it counts as broken.
+func (b *Backend) lose() {
+	b.Server.Kill()
+	for !b.Broken() { // what was buffered can still be read
+		_, _ = b.Server.Read(context.Background())
+	}
+}
+
 func (b *Backend) lost() *sqlstate.Error {
 	return sqlstate.New(sqlstate.ConnectionFailure, "the connection to datasource %q was lost", b.Server.Datasource())
 }
 
 func (b *Backend) unexpected(m wire.Message) *sqlstate.Error {
-	b.Server.Kill()
-	_, _ = b.Server.Read(context.Background()) // marks it as broken
+	b.lose()
 	return sqlstate.New(sqlstate.ProtocolViolation, "datasource %q sent a message of type %q out of turn",
 		b.Server.Datasource(), rune(m.Type))
 }

@@ -94,9 +94,6 @@ func (p *Portal) prepareMerge(backend func(datasource string) *Backend, rowsMax 
 		shared = shared || seen[s.backend]
 		seen[s.backend] = true
 	}
-	if p.sources[0].started {
-		return
-	}
 	p.merge.held = p.merge.kind == mergeSorted && (shared || rowsMax > 0)
 	if p.merge.held || p.merge.kind == mergeConcatenated && rowsMax > 0 {
 		for _, s := range p.sources {

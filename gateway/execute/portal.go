@@ -192,10 +192,13 @@ func (p *Portal) Start(ctx context.Context, backend func(datasource string) *Bac
 	if p.finished {
 		return nil
 	}
+	if p.sources[0].started { // it was suspended: Rows goes on from there
+		return nil
+	}
 	p.prepareMerge(backend, rowsMax)
 	used := map[*Backend]bool{}
 	for _, s := range p.sources {
-		if s.started || !p.startsAtOnce(s, rowsMax) {
+		if !p.startsAtOnce(s, rowsMax) {
 			continue
 		}
 		if used[s.backend] && s.backend.Server.Out().Len()+p.inputBytes() > queuedBytesMax {
@@ -288,6 +291,9 @@ func (p *Portal) Rows(ctx context.Context, client *wire.Conn, rowsMax int32, rel
 	}
 	if err != nil {
 		w.takeBack()
+		if err == ClientLost {
+			p.kill()
+		}
 		p.Abandon(ctx)
 		return Answer{}, err
 	}
@@ -438,6 +444,15 @@ func (p *Portal) Abandon(ctx context.Context) {
 	for _, s := range p.sources {
 		if s.started {
 			s.abandon(ctx)
+		}
+	}
+}
+
+// kill gives up the connections of the nodes: nobody is left to want what they still send.
+func (p *Portal) kill() {
+	for _, s := range p.sources {
+		if s.awaited {
+			s.backend.lose()
 		}
 	}
 }

@@ -192,12 +192,21 @@ func (s *source) heldRow() (body []byte, ok bool) {
 	return body, true
 }
 
+// abandonBytesMax is how much of an answer that nobody wants is read before its server is asked to stop.
+const abandonBytesMax = 256 << 10
+
 // abandon reads and drops what is still to come from this source, so that the connection is free. The error that ended
 // the statement is known already.
 func (s *source) abandon(ctx context.Context) {
+	dropped, cancelled := 0, false
 	for s.awaited && !s.backend.Failed && !s.backend.Broken() {
-		if _, _, err := s.message(ctx); err != nil && s.opened {
+		m, _, err := s.message(ctx)
+		if err != nil && s.opened {
 			break
+		}
+		if dropped += len(m.Body); dropped > abandonBytesMax && !cancelled {
+			cancelled = true
+			_ = s.backend.Server.Cancel(ctx) // without it there is only more to read
 		}
 	}
 	s.awaited = false

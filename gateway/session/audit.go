@@ -45,13 +45,18 @@ func (s *Session) recordSession(action string, failure *sqlstate.Error) *sqlstat
 
 // recordStatement records a statement that touches protected columns, before its first row leaves.
 func (s *Session) recordStatement(plan *rewrite.Plan, routes []string, rows int64) *sqlstate.Error {
-	if len(plan.Touched) == 0 && !s.options.AuditAll {
+	if !s.audited(plan) {
 		return nil
 	}
 	e := s.event(audit.KindStatement)
 	e.Statement, e.Decision, e.Routes, e.Rows = plan.Logical, "allow", routes, rows
 	e.Columns = touchedColumns(plan)
 	return s.record(e)
+}
+
+// audited reports whether a statement has an event when it is allowed.
+func (s *Session) audited(plan *rewrite.Plan) bool {
+	return s.options.Audit != nil && (len(plan.Touched) > 0 || s.options.AuditAll)
 }
 
 func touchedColumns(plan *rewrite.Plan) []audit.Column {
@@ -70,7 +75,7 @@ func (s *Session) recordFailure(statement *rewrite.Statement, plan *rewrite.Plan
 	case failure.Rule != "" || failure.Code == sqlstate.InsufficientPrivilege:
 		kind = audit.KindRefusal
 	case failure.Code == sqlstate.DataCorrupted:
-	case plan == nil || len(plan.Touched) == 0 && !s.options.AuditAll:
+	case plan == nil || !s.audited(plan):
 		return
 	}
 	e := s.event(kind)

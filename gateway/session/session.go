@@ -72,6 +72,13 @@ func Serve(ctx context.Context, nc net.Conn, o *Options) {
 	s.serve()
 }
 
+// Refuse tells a client that has just connected why it is not served, and closes the socket.
+func Refuse(ctx context.Context, nc net.Conn, e *sqlstate.Error) {
+	s := &Session{working: ctx, conn: wire.NewConn(nc, wire.Limits{}, nil)}
+	s.fatal(e)
+	_ = nc.Close()
+}
+
 // recover ends the session after a panic, and it alone. What was half written is not sent.
 func (s *Session) recover() {
 	cause := recover()

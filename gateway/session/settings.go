@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // where the system has no time zones
 
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
@@ -101,20 +102,24 @@ func newSettings(user string, server map[string]string) *Settings {
 	return &Settings{defaults: defaults, session: map[string]string{}, version: 1}
 }
 
-// versionNumber turns "15.18 (Debian ...)" into "150018".
+// versionNumber turns "15.18 (Debian ...)" into "150018" and "18beta1" into "180000".
 func versionNumber(version string) string {
-	version, _, _ = strings.Cut(version, " ")
-	major, minor, _ := strings.Cut(version, ".")
-	m, err1 := strconv.Atoi(strings.TrimRight(major, "abcdefghijklmnopqrstuvwxyz0123456789"[:26]))
-	n, err2 := strconv.Atoi(minor)
-	if err1 != nil {
-		return "0"
+	var numbers [2]int
+	at := 0
+	for _, r := range version {
+		switch {
+		case r >= '0' && r <= '9':
+			numbers[at] = 10*numbers[at] + int(r-'0')
+		case r == '.' && at == 0:
+			at = 1
+		default:
+			return versionText(numbers)
+		}
 	}
-	if err2 != nil {
-		n = 0
-	}
-	return strconv.Itoa(m*10000 + n)
+	return versionText(numbers)
 }
+
+func versionText(numbers [2]int) string { return strconv.Itoa(10_000*numbers[0] + numbers[1]) }
 
 // Startup takes one parameter of the startup packet: it becomes the value that RESET returns to.
 func (s *Settings) Startup(name, value string) *sqlstate.Error {

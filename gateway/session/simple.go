@@ -110,6 +110,7 @@ func (s *Session) bind(st *statement, params [][]byte, paramFormats, resultForma
 		return p, nil
 	}
 	if err := s.usable(st.plan); err != nil {
+		s.recordFailure(st.parsed, st.plan, nil, err)
 		return nil, err
 	}
 	var err *sqlstate.Error
@@ -132,7 +133,8 @@ func (s *Session) startRun(p *portal, rowsMax int32, last bool) *sqlstate.Error 
 		return err
 	}
 	// A Sync that comes with the statement ends the transaction only there, so nothing may be under way elsewhere.
-	last = last && !s.underWay()
+	// Nor may it end before its audit event is kept.
+	last = last && !s.underWay() && !(p.plan.Writes && s.audited(p.plan))
 	s.enter()
 	backends := make(map[string]*execute.Backend, len(datasources))
 	for _, d := range datasources {
