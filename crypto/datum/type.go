@@ -1,6 +1,7 @@
 package datum
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -301,16 +302,7 @@ func failType() error { return fail(codeNotSupported, "type cannot be sealed") }
 // checkText refuses what no text parameter may hold, whatever its type (pg_any_to_server in
 // src/backend/utils/mb/mbutils.c).
 func checkText(text []byte) error {
-	valid := utf8.Valid(text)
-	if valid {
-		for _, c := range text {
-			if c == 0 {
-				valid = false
-				break
-			}
-		}
-	}
-	if !valid {
+	if bytes.IndexByte(text, 0) >= 0 || !utf8.Valid(text) {
 		return fail(codeCharacter, `invalid byte sequence for encoding "UTF8"`)
 	}
 	return nil
