@@ -34,9 +34,11 @@ type generation struct {
 // database is one logical database of a generation.
 type database struct {
 	session.Database
-	logical *schema.Logical // nil on a transparent database
-	catalog atomic.Pointer[catalog.Catalog]
-	slots   map[string]chan struct{} // of connections, by datasource
+	config   *config.Database
+	logical  *schema.Logical // nil on a transparent database
+	catalog  atomic.Pointer[catalog.Catalog]
+	disabled atomic.Pointer[map[policy.TableName]string]
+	slots    map[string]chan struct{} // of connections, by datasource
 }
 
 // build makes a generation. previous is the one before, nil at the start.
@@ -99,7 +101,7 @@ func openKeysets(ctx context.Context, c *config.Config, p *policy.Policy) (map[s
 
 func (g *Gateway) buildDatabase(ctx context.Context, c *config.Config, dc *config.Database, dp *policy.Database,
 	keysets map[string]*keyset.Keyset, previous *generation) (*database, error) {
-	d := &database{slots: map[string]chan struct{}{}}
+	d := &database{config: dc, slots: map[string]chan struct{}{}}
 	d.Policy = dp
 	d.Dial = g.dialer(c, dc, d)
 	if parameters, err := d.probe(ctx, dc); err == nil {
@@ -147,7 +149,8 @@ func (g *Gateway) readDatabase(ctx context.Context, c *config.Config, dc *config
 	if err != nil {
 		return err
 	}
-	return g.check(ctx, dc, d)
+	d.Disabled = func() map[policy.TableName]string { return *d.disabled.Load() }
+	return g.check(ctx, d)
 }
 
 // shardClock gives key generators the gateway's clock.
@@ -162,34 +165,41 @@ func (c shardClock) Now() time.Time { return c.now() }
 const parsesMax = 4
 
 // check compares what is there with the policy, and disables the tables that are not as it needs them.
-func (g *Gateway) check(ctx context.Context, dc *config.Database, d *database) error {
-	at := schema.Databases{Logical: schema.Endpoint{URL: dc.Logical.Reveal()}, Datasources: map[string]schema.Endpoint{}}
-	for i := range dc.Datasources {
-		at.Datasources[dc.Datasources[i].Name] = schema.Endpoint{URL: dc.Datasources[i].URL.Reveal()}
+func (g *Gateway) check(ctx context.Context, d *database) error {
+	at := schema.Databases{Logical: schema.Endpoint{URL: d.config.Logical.Reveal()}, Datasources: map[string]schema.Endpoint{}}
+	for i := range d.config.Datasources {
+		at.Datasources[d.config.Datasources[i].Name] = schema.Endpoint{URL: d.config.Datasources[i].URL.Reveal()}
 	}
 	findings, err := schema.Check(ctx, d.Policy, at)
 	if err != nil {
 		return fmt.Errorf("check the tables: %w", err)
 	}
-	d.Disabled = map[policy.TableName]string{}
+	disabled := map[policy.TableName]string{}
 	for _, f := range findings {
-		g.options.Log.Warn("the databases are not as the policy wants them", "database", dc.Name, "finding", f.String())
 		if f.Severity == schema.Fatal {
-			d.disable(f)
+			d.disable(disabled, f)
+		}
+	}
+	if before := d.disabled.Swap(&disabled); before == nil || !maps.Equal(*before, disabled) {
+		for _, f := range findings {
+			g.options.Log.Warn("the databases are not as the policy wants them", "database", d.config.Name, "finding", f.String())
+		}
+		if before != nil && len(disabled) == 0 {
+			g.options.Log.Info("the databases are as the policy wants them again", "database", d.config.Name)
 		}
 	}
 	return nil
 }
 
-// disable refuses the tables that a finding is about.
-func (d *database) disable(f schema.Finding) {
+// disable enters the tables that a finding is about.
+func (d *database) disable(disabled map[policy.TableName]string, f schema.Finding) {
 	if f.Table != (policy.TableName{}) {
-		d.Disabled[f.Table] = f.String()
+		disabled[f.Table] = f.String()
 		return
 	}
 	for name, table := range d.Policy.Tables {
 		if f.Datasource == "" || slices.ContainsFunc(table.Nodes, func(n policy.Node) bool { return n.Datasource == f.Datasource }) {
-			d.Disabled[name] = f.String()
+			disabled[name] = f.String()
 		}
 	}
 }
@@ -261,7 +271,8 @@ func (n *generation) close() {
 // catalogInterval is the time between two looks at the logical databases.
 const catalogInterval = 5 * time.Second
 
-// watch keeps the catalogs of the logical databases fresh: a plan is made for one version of them.
+// watch keeps the catalogs of the logical databases fresh: a plan is made for one version of them. Tables that are
+// disabled are looked at again.
 func (g *Gateway) watch(ctx context.Context) {
 	ticker := time.NewTicker(catalogInterval)
 	defer ticker.Stop()
@@ -287,8 +298,14 @@ func (g *Gateway) refresh(ctx context.Context, name string, d *database) {
 		g.options.Log.Warn("the catalog could not be loaded again", "database", name, "error", err)
 		return
 	}
-	if loaded.Version() != d.catalog.Load().Version() {
+	changed := loaded.Version() != d.catalog.Load().Version()
+	if changed {
 		d.catalog.Store(loaded)
 		g.options.Log.Info("the catalog has changed", "database", name)
+	}
+	if changed || len(d.Disabled()) > 0 {
+		if err := g.check(ctx, d); err != nil {
+			g.options.Log.Warn("the tables could not be checked again", "database", name, "error", err)
+		}
 	}
 }

@@ -311,6 +311,32 @@ func (s *shop) lastEvent() map[string]any {
 	}
 }
 
+// A table that is not what the policy needs is refused, alone, until it is again.
+func TestDriftDisablesOneTable(t *testing.T) {
+	s := newShop(t)
+	app := s.connect("app")
+	insertCustomers(t, app, 2)
+	shard := s.direct("_1")
+	mustExec(t, shard, "ALTER TABLE customers_2 RENAME TO elsewhere")
+	check := func() {
+		t.Helper()
+		s.must(s.gateway.check(testContext(t), s.gateway.state.Load().databases["shop"]))
+	}
+	check()
+	_, err := app.Exec(testContext(t), "SELECT name FROM customers WHERE id = 1")
+	if e := wantCode(t, err, "55000"); e.Routine != "rule:schema-drift" {
+		t.Errorf("%+v", e)
+	}
+	if got := rows(t, app, "SELECT count(*) FROM countries"); got != "2" {
+		t.Errorf("another table: %q", got)
+	}
+	mustExec(t, shard, "ALTER TABLE elsewhere RENAME TO customers_2")
+	check()
+	if got := rows(t, app, "SELECT count(*) FROM customers"); got != "2" {
+		t.Errorf("afterwards: %q", got)
+	}
+}
+
 // A reload serves by the new policy at the next statement, and a wrong one changes nothing.
 func TestReload(t *testing.T) {
 	s := newShop(t)

@@ -82,13 +82,14 @@ func sameShape(a, b []rewrite.Column) bool {
 	return true
 }
 
-// usable refuses plans over tables that the startup check has found not to be what the policy needs.
+// usable refuses plans over tables that a check has found not to be what the policy needs.
 func (s *Session) usable(plan *rewrite.Plan) *sqlstate.Error {
-	if len(s.database.Disabled) == 0 {
+	disabled := s.database.Disabled()
+	if len(disabled) == 0 {
 		return nil
 	}
 	for _, t := range plan.Route.Tables {
-		if why, ok := s.database.Disabled[t.Table.Name]; ok {
+		if why, ok := disabled[t.Table.Name]; ok {
 			return sqlstate.New(sqlstate.ObjectNotInState, "table %q is not as the policy needs it", t.Table.Name.Name).
 				WithDetail("%s", why).WithHint("Run \"portcullis schema check\".").WithRule("schema-drift")
 		}

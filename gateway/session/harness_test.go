@@ -164,6 +164,7 @@ func newGateway(t testing.TB, db *policy.Database, databases map[string]string) 
 	user := &policy.User{Name: clientUser, Roles: view.Roles, Views: map[string]*policy.View{db.Name: view}}
 	empty := catalog.New(1, []string{"public"}, nil, nil, nil)
 	g.database = &Database{Policy: db, Planner: g.planner, Catalog: func() *catalog.Catalog { return empty },
+		Disabled:   func() map[policy.TableName]string { return nil },
 		Parameters: map[string]string{"server_version": "15.0", "TimeZone": "UTC"}}
 	g.database.Dial = func(ctx context.Context, datasource string, params map[string]string) (*pool.Server, func(), error) {
 		s, err := pool.Dial(ctx, pool.Config{Datasource: datasource, Params: params, DialNet: g.dialNet,

@@ -31,8 +31,8 @@ type Database struct {
 	Planner Planner // nil on a transparent database
 	Runner  *execute.Runner
 	Catalog func() *catalog.Catalog // the newest snapshot
-	// Disabled holds the tables that the startup check found not to be what the policy needs.
-	Disabled map[policy.TableName]string
+	// Disabled returns the tables that the last check found not to be what the policy needs, and why.
+	Disabled func() map[policy.TableName]string
 	// Dial connects to a datasource, execute.LogicalDatasource included, with startup parameters. release is called when
 	// the connection has been closed.
 	Dial func(ctx context.Context, datasource string, params map[string]string) (server *pool.Server, release func(), err error)
