@@ -148,7 +148,7 @@ func messageDepth(m protoreflect.Message) int {
 const messagesOutside = 20
 
 // TestWeightBoundsDepth: a unit of weight is at most two nested messages. Tried on each recursive production of the
-// grammar, repeated, in up to five surroundings, and on random sentences of the whole grammar.
+// grammar, repeated, in up to four surroundings, and on random sentences of the whole grammar.
 func TestWeightBoundsDepth(t *testing.T) {
 	g := mustGrammar(t)
 	check := func(sql string) bool {
@@ -162,7 +162,7 @@ func TestWeightBoundsDepth(t *testing.T) {
 		return true
 	}
 	productions := map[string]bool{}
-	for seed := range uint64(5) {
+	for seed := range uint64(4) {
 		for _, cycle := range g.cycles(rand.New(rand.NewPCG(seed, 1))) {
 			if check(g.pump(cycle).times(20)) {
 				productions[g.cycleName(cycle[:1])] = true
@@ -213,8 +213,8 @@ func TestHeaviestTreesFitTheStack(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\nin %s\n%s", err, last, out[max(0, len(out)-3000):])
 	}
-	if done < 500 {
-		t.Errorf("%d productions tried", done)
+	if done < 400 {
+		t.Errorf("%d productions and lists tried", done)
 	}
 }
 
@@ -223,7 +223,7 @@ func runHeaviest(t *testing.T) {
 	runLists(t, g)
 	limits := DefaultLimits()
 	tried := map[string]bool{}
-	for _, cycle := range append(g.cycles(nil), g.cycles(rand.New(rand.NewPCG(1, 1)))...) {
+	for _, cycle := range g.cycles(nil) {
 		p := g.pump(cycle)
 		if _, err := pg_query.Parse(p.times(3)); err != nil || tried[p.left+"|"+p.right] {
 			continue
@@ -275,7 +275,7 @@ func runLists(t *testing.T, g *grammar) {
 		if _, err := pg_query.Parse(p.times(3)); err != nil {
 			continue
 		}
-		sql := p.times(5000)
+		sql := p.times(1500)
 		if _, err := Scan(sql, DefaultLimits()); err != nil {
 			continue // its items have weight
 		}

@@ -20,8 +20,8 @@ func (l *lexer) number() (token, *sqlstate.Error) {
 	end := l.integer(start)
 	integer := true
 	switch {
-	case end < len(l.sql) && l.sql[end] == '.' && end > start && end+1 < len(l.sql) && l.sql[end+1] == '.':
-		// 1..10 is 1, two points, 10.
+	case strings.HasPrefix(l.sql[end:], "..") && end > start && strings.IndexByte(l.sql[start:end], '_') < 0:
+		// 1..10 is 1, two points, 10; but 1_0..10 is 1_0. and .10 until PostgreSQL 17.
 		return l.numberToken(start, end, true)
 	case end < len(l.sql) && l.sql[end] == '.':
 		integer = false
