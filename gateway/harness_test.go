@@ -89,7 +89,8 @@ var shops int
 
 func newShop(t testing.TB) *shop { return newShopWith(t, Options{}) }
 
-func newShopWith(t testing.TB, options Options) *shop {
+// newShopWith also replaces words of the configuration, given in pairs.
+func newShopWith(t testing.TB, options Options, replace ...string) *shop {
 	t.Helper()
 	shops++
 	s := &shop{t: t, folder: t.TempDir(), prefix: fmt.Sprintf("shop%d", shops), log: &lockedBuffer{}, served: make(chan error, 1)}
@@ -97,7 +98,7 @@ func newShopWith(t testing.TB, options Options) *shop {
 	for _, suffix := range []string{"", "_0", "_1"} {
 		s.must(cluster.CreateDatabase(ctx, s.prefix+suffix, backendRole))
 	}
-	s.writeConfig()
+	s.writeConfig(replace)
 	s.load()
 	s.createKeys(ctx)
 	s.apply(ctx)
@@ -134,7 +135,7 @@ func (s *shop) url(suffix string) string {
 	return cluster.URLFor(backendRole, backendPassword, s.prefix+suffix)
 }
 
-func (s *shop) writeConfig() {
+func (s *shop) writeConfig(replace []string) {
 	verifier, err := wire.Verifier(password, rand.Reader)
 	s.must(err)
 	for _, name := range []string{"schema.sql", "seed.sql"} {
@@ -144,7 +145,7 @@ func (s *shop) writeConfig() {
 	}
 	text, err := os.ReadFile(filepath.Join("testdata", "portcullis.yaml"))
 	s.must(err)
-	expanded := os.Expand(string(text), func(name string) string {
+	expanded := os.Expand(strings.NewReplacer(replace...).Replace(string(text)), func(name string) string {
 		switch name {
 		case "VERIFIER":
 			return verifier

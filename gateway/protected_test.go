@@ -197,8 +197,7 @@ func TestRestrictedErrorsAreFixedTexts(t *testing.T) {
 }
 
 func TestTooManyClients(t *testing.T) {
-	s := newShop(t)
-	s.gateway.sessions.Limits.Sessions = 2
+	s := newShopWith(t, Options{}, "audit:", "limits: {sessions: 2}\naudit:")
 	first, _ := s.connect("app"), s.connect("app")
 	_, err := pgx.Connect(testContext(t), s.clientURL("app"))
 	var told *pgconn.PgError

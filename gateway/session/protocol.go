@@ -105,6 +105,7 @@ func (s *Session) sync() {
 func (s *Session) readyForQuery() {
 	if s.tx.idle() {
 		s.closePortals()
+		s.tx = transaction{}
 	}
 	s.report()
 	s.conn.Out.ReadyForQuery(s.tx.status())
