@@ -13,16 +13,11 @@ import (
 // askOnly reports that a SELECT reads no table of the application: it computes from constants, or asks the system
 // catalogs. Such a statement runs on the logical database, which has the application's schema and none of its rows.
 func (a *analysis) askOnly(s *pg_query.SelectStmt) bool {
-	ctes := map[string]bool{}
-	visit(s.ProtoReflect(), func(m protoreflect.Message) bool {
-		if c, ok := m.Interface().(*pg_query.CommonTableExpr); ok {
-			ctes[c.Ctename] = true
-		}
-		return true
-	})
+	// A table of the application counts even if a WITH somewhere has its name: it may be out of scope here, and the empty
+	// logical database would answer for the table.
 	only := true
 	visit(s.ProtoReflect(), func(m protoreflect.Message) bool {
-		if r, ok := m.Interface().(*pg_query.RangeVar); ok && !(r.Schemaname == "" && ctes[r.Relname]) {
+		if r, ok := m.Interface().(*pg_query.RangeVar); ok {
 			relation := a.findAny(r)
 			only = only && (relation == nil || isCatalog(relation.Schema))
 		}
@@ -58,10 +53,10 @@ func unreadableCatalog(name string) bool {
 	case "pg_authid", "pg_shadow", "pg_user_mapping", "pg_user_mappings", "pg_statistic", "pg_statistic_ext_data", "pg_stats",
 		"pg_stats_ext", "pg_stats_ext_exprs", "pg_largeobject", "pg_hba_file_rules", "pg_file_settings", "pg_subscription",
 		"pg_cursors", "pg_prepared_statements", "pg_prepared_xacts", "pg_locks", "pg_settings", "pg_config",
-		"pg_ident_file_mappings", "pg_backend_memory_contexts", "pg_shmem_allocations":
+		"pg_db_role_setting", "pg_ident_file_mappings", "pg_backend_memory_contexts", "pg_shmem_allocations":
 		return true
 	}
-	return strings.HasPrefix(name, "pg_stat_") || strings.HasPrefix(name, "pg_statio_") || strings.HasPrefix(name, "pg_foreign_") ||
+	return strings.HasPrefix(name, "pg_stat_") || strings.HasPrefix(name, "foreign_") || strings.HasPrefix(name, "pg_statio_") || strings.HasPrefix(name, "pg_foreign_") ||
 		strings.HasPrefix(name, "user_mapping") || strings.HasPrefix(name, "_pg_foreign") || strings.HasPrefix(name, "_pg_user")
 }
 
@@ -94,6 +89,12 @@ func (a *analysis) catalogQuery(tree *pg_query.Node) *sqlstate.Error {
 			}
 		case *pg_query.FuncCall:
 			refusal = a.catalogFunction(x)
+		case *pg_query.A_Expr:
+			refusal = a.catalogOperator(x.Name, x.Location)
+		case *pg_query.SubLink:
+			refusal = a.catalogOperator(x.OperName, x.Location)
+		case *pg_query.SortBy:
+			refusal = a.catalogOperator(x.UseOp, x.Location)
 		case *pg_query.SelectStmt:
 			if x.IntoClause != nil || len(x.LockingClause) > 0 {
 				refusal = a.unsupported("INTO and FOR UPDATE in a query without tables", "unknown-node", -1)
@@ -105,6 +106,15 @@ func (a *analysis) catalogQuery(tree *pg_query.Node) *sqlstate.Error {
 		return true
 	})
 	return refusal
+}
+
+// catalogOperator lets PostgreSQL's own operators pass: those of the application run its functions.
+func (a *analysis) catalogOperator(name []*pg_query.Node, location int32) *sqlstate.Error {
+	path, ok := names(name)
+	if !ok || len(path) > 2 || len(path) == 2 && path[0] != "pg_catalog" {
+		return a.unsupported("an operator of another schema", "operator", location)
+	}
+	return nil
 }
 
 func (a *analysis) catalogFunction(f *pg_query.FuncCall) *sqlstate.Error {

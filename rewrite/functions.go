@@ -84,3 +84,22 @@ var builtinTypes = map[string]uint32{
 	"bit": oidBit, "varbit": 1562, "interval": 1186, "timetz": 1266, "json": 114, "jsonb": 3802, "inet": 869,
 	"cidr": 650, "macaddr": 829, "money": 790, "point": 600, "name": oidName,
 }
+
+// openTypes are the types of parameters and literals that a statement over tables may send to a server in clear: those
+// that casts may name, their arrays, and others of pg_type.dat whose input computes from the value alone. Left out are the
+// types that look things up on the server (regclass, regrole, aclitem, ...): a client may declare any type in Parse.
+var openTypes = func() map[uint32]bool {
+	list := map[uint32]bool{}
+	for _, oid := range builtinTypes {
+		list[oid] = true
+	}
+	for _, oid := range []uint32{
+		1000, 1001, 1002, 1003, 1005, 1007, 1009, 1014, 1015, 1016, 1017, 1021, 1022, 1028, 1040, 1041, 651, 1115, 1182, 1183,
+		1185, 1187, 1231, 1270, 1561, 1563, 2951, 199, 3807, 791, // arrays
+		18, oidOID, oidUnknown, 142, 601, 602, 603, 604, 628, 718, 774, 3614, 3615, // "char", xml, shapes, macaddr8, text search
+		3904, 3906, 3908, 3910, 3912, 3926, // ranges
+	} {
+		list[oid] = true
+	}
+	return list
+}()
