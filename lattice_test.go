@@ -43,7 +43,7 @@ var lattice = []rule{
 	{"rewrite/sqlstate", nil, nil, "an error is known to all and knows nobody"},
 	{"rewrite/catalog", nil, nil, "the catalog is data"},
 	{"rewrite/scan", []string{"rewrite/sqlstate"}, nil, "the scanner stands before everything, the parser too"},
-	{"rewrite/...", []string{"config/policy", "rewrite/..."}, nil,
+	{"rewrite/...", []string{"config/policy", "rewrite/..."}, []string{"cmd/pgcluster", "config", "gateway/schema", "shard"},
 		"planning knows SQL, catalog and policy: no socket, no key, not what a mask or an algorithm computes"},
 
 	{"gateway/audit", nil, nil, "the log takes events from anybody and knows nobody"},
@@ -62,6 +62,8 @@ var lattice = []rule{
 
 	{"cmd/pgcluster", nil, nil, "end-to-end tests import it and must not come to know the product's insides through it"},
 	{"cmd/...", []string{"..."}, nil, "assembly and flags"},
+
+	{"examples/...", nil, nil, "examples are files to read; Go only carries them into the binary"},
 
 	{"e2e/...", []string{"cmd/pgcluster", "e2e/..."}, nil, "it drives the built binary, as anybody else would"},
 }

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"strings"
+
 	pg_query "github.com/pganalyze/pg_query_go/v5"
 
 	"github.com/portcullisdb/portcullis/config/policy"
@@ -23,9 +25,11 @@ type analysis struct {
 	inputs  []Input
 	open    map[int32]int32 // operand number -> physical parameter number, of those sent as they are
 	hidden  map[int]string  // client parameter -> encrypted column that it is compared with or stored in
-	visited map[*pg_query.ParamRef]bool
-	touched []Touch
-	joins   [][2]*base // equalities between columns that hold for every row
+	// sealedInputs are the physical parameter numbers of the values that are sealed or tokenised.
+	sealedInputs map[sealedUse]int32
+	visited      map[*pg_query.ParamRef]bool
+	touched      []Touch
+	joins        [][2]*base // equalities between columns that hold for every row
 }
 
 // tableUse is one mention of a table: its name in the physical text is a placeholder.
@@ -56,12 +60,17 @@ func (a *analysis) expression(n *pg_query.Node, p place) *sqlstate.Error {
 			return refusal
 		}
 		if !c.from.free() {
-			return a.refuseUse(c.from, p.rule, p.clause, predicateRight(p), x.ColumnRef.Location)
+			return a.refuseUse(c.from, p.rule, p.clause, "", x.ColumnRef.Location)
 		}
 		a.touchFree(c.from, "reveal")
 		qualify(x.ColumnRef, e, c.name)
 		return nil
 	case *pg_query.Node_ParamRef:
+		if oid := a.typeOf(x.ParamRef); oid < firstUserOID && !openTypes[oid] {
+			return a.refuse(sqlstate.FeatureNotSupported, "type", x.ParamRef.Location,
+				"a parameter or literal of type %d is not supported in a statement over tables", oid).
+				WithHint("Values may be of built-in types that compute from the value alone.")
+		}
 		return a.openParameter(x.ParamRef)
 	case *pg_query.Node_AConst: // NULL, true, false: everything else is a parameter by now
 		return nil
@@ -111,14 +120,6 @@ func (a *analysis) expressions(list []*pg_query.Node, p place) *sqlstate.Error {
 	return nil
 }
 
-// predicateRight names the predicate right that would help in this place.
-func predicateRight(p place) string {
-	if p.rule == "predicate" {
-		return "eq, in"
-	}
-	return ""
-}
-
 func (a *analysis) caseExpression(c *pg_query.CaseExpr, p place) *sqlstate.Error {
 	if refusal := a.expression(c.Arg, p); refusal != nil {
 		return refusal
@@ -145,7 +146,7 @@ func (a *analysis) castType(t *pg_query.TypeName) *sqlstate.Error {
 			return nil
 		}
 	}
-	return a.refuse(sqlstate.FeatureNotSupported, "type", t.Location, "a cast to type %q is not supported", path[len(path)-1:]).
+	return a.refuse(sqlstate.FeatureNotSupported, "type", t.Location, "a cast to type %q is not supported", strings.Join(path, ".")).
 		WithHint("Casts may name built-in types that compute from the value alone.")
 }
 
@@ -172,20 +173,47 @@ func (a *analysis) operator(n *pg_query.Node, x *pg_query.A_Expr, p place) *sqls
 	default:
 		return a.unsupported(x.Kind.String(), "unknown-node", x.Location)
 	}
-	if p.rule == "predicate" {
-		right := map[pg_query.A_Expr_Kind]string{pg_query.A_Expr_Kind_AEXPR_LIKE: "like",
-			pg_query.A_Expr_Kind_AEXPR_ILIKE: "like", pg_query.A_Expr_Kind_AEXPR_BETWEEN: "range"}[x.Kind]
-		if right == "" && len(path[0]) > 0 && (path[0][0] == '<' || path[0][0] == '>') && path[0] != "<>" {
-			right = "range"
-		}
-		if b, at := a.protectedSide(x, p); b != nil && right != "" {
-			return a.refuseUse(b, p.rule, p.clause, right, at)
+	if need, right := predicateForm(x, path[len(path)-1]); need != 0 && p.rule == "predicate" {
+		if b, at := a.protectedSide(x, p); b != nil {
+			if b.sealed() || !b.access.Predicates.Has(need) {
+				return a.refuseUse(b, p.rule, p.clause, right, at)
+			}
+			a.touch(b, "search")
+			if refusal := a.granted(x.Lexpr, b, p); refusal != nil {
+				return refusal
+			}
+			return a.granted(x.Rexpr, b, p)
 		}
 	}
 	if refusal := a.expression(x.Lexpr, p); refusal != nil {
 		return refusal
 	}
 	return a.expression(x.Rexpr, p)
+}
+
+// predicateForm names the right that an operator needs on a masked column, beside those of tokenComparison.
+func predicateForm(x *pg_query.A_Expr, operator string) (policy.PredicateSet, string) {
+	switch x.Kind {
+	case pg_query.A_Expr_Kind_AEXPR_LIKE, pg_query.A_Expr_Kind_AEXPR_ILIKE:
+		return policy.PredicateLike, "like"
+	case pg_query.A_Expr_Kind_AEXPR_BETWEEN, pg_query.A_Expr_Kind_AEXPR_NOT_BETWEEN,
+		pg_query.A_Expr_Kind_AEXPR_BETWEEN_SYM, pg_query.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
+		return policy.PredicateRange, "range"
+	case pg_query.A_Expr_Kind_AEXPR_OP:
+		switch operator {
+		case "<", "<=", ">", ">=":
+			return policy.PredicateRange, "range"
+		}
+	}
+	return 0, ""
+}
+
+// granted checks one side of a predicate for which the policy gives a right on b.
+func (a *analysis) granted(n *pg_query.Node, b *base, p place) *sqlstate.Error {
+	if side, _ := a.protectedColumn(n, p); side == b {
+		return a.columnReference(n.GetColumnRef(), p)
+	}
+	return a.expression(n, p)
 }
 
 // protectedSide finds a bare protected column that an operator is applied to.
@@ -217,7 +245,7 @@ func (a *analysis) nullTest(x *pg_query.NullTest, p place) *sqlstate.Error {
 	if b == nil {
 		return a.expression(x.Arg, p)
 	}
-	if b.access.Right == policy.Deny {
+	if b.access.Right == policy.Deny && !b.access.Predicates.Has(policy.PredicateNull) {
 		return a.refuseDenied(b, at)
 	}
 	a.touch(b, "null-test")
@@ -306,7 +334,11 @@ func (a *analysis) openParameter(ref *pg_query.ParamRef) *sqlstate.Error {
 				return a.refuseMixed(o.source.Index, column, ref.Location)
 			}
 		}
-		number = a.input(Input{Source: o.source, TypeOID: a.typeOf(ref), Typmod: -1, PhysicalOID: a.typeOf(ref)})
+		in := Input{Source: o.source, TypeOID: a.typeOf(ref), Typmod: -1, PhysicalOID: a.typeOf(ref)}
+		if in.TypeOID >= firstUserOID {
+			in.PhysicalOID = 0 // each database numbers such types by itself
+		}
+		number = a.input(in)
 		a.open[ref.Number] = number
 	}
 	a.visited[ref] = true

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	pg_query "github.com/pganalyze/pg_query_go/v5"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portcullisdb/portcullis/rewrite/scan"
@@ -36,6 +35,10 @@ const (
 	oidNumeric     = 1700
 	oidUUID        = 2950
 )
+
+// firstUserOID is the first OID that the objects of an application can have (src/include/access/transam.h,
+// FirstNormalObjectId).
+const firstUserOID = 16384
 
 // operand is what a parameter of a parameterised statement stands for. declared is the type given to Parse, 0 if
 // PostgreSQL shall infer it.
@@ -114,6 +117,7 @@ func (p *parameteriser) node(n *pg_query.Node) {
 		if p.sessionFunction(n, x.FuncCall) {
 			return
 		}
+		p.plainExtract(x.FuncCall)
 	case *pg_query.Node_TypeName:
 		return
 	case *pg_query.Node_SelectStmt:
@@ -169,9 +173,13 @@ func (p *parameteriser) selectStatement(s *pg_query.SelectStmt) {
 			return
 		}
 		for i, b := range before {
-			if b != nil && hasConstant(n) && sameTree(n, b) {
-				p.pinBelow(n)
-				p.pinBelow(b)
+			if b == nil || !hasConstant(n) || !sameButForConstants(n, b) {
+				continue
+			}
+			// Whether they are one expression depends on the values, so the answer is good for these alone.
+			p.pinBelow(n)
+			p.pinBelow(b)
+			if sameTree(n, b) {
 				n.Node = clone(s.TargetList[i].GetResTarget().Val).Node
 				return
 			}
@@ -242,8 +250,7 @@ func (p *parameteriser) constant(n *pg_query.Node, c *pg_query.A_Const) {
 	}
 	i, ok := p.literalAt(c.Location)
 	if !ok {
-		p.disagree()
-		return
+		return // the grammar's own: the 1 of FETCH FIRST ROW ONLY, the year of extract(year FROM ...)
 	}
 	literal := &p.statement.Literals[i]
 	source := Source{Kind: FromConstant, Index: i}
@@ -255,6 +262,9 @@ func (p *parameteriser) constant(n *pg_query.Node, c *pg_query.A_Const) {
 		}
 	case scan.ClassBits, scan.ClassHexBits:
 		source.TypeOID = oidBit
+		if literal.Value != text {
+			p.disagree()
+		}
 	default:
 		var bare string
 		bare, source.Negate = strings.CutPrefix(text, "-")
@@ -290,22 +300,18 @@ func (p *parameteriser) replace(n *pg_query.Node, o operand, location int32) {
 	n.Node = &pg_query.Node_ParamRef{ParamRef: &pg_query.ParamRef{Number: int32(len(p.out.operands)), Location: location}}
 }
 
-// literalAt finds the literal of a constant: the token at its location, or the one behind its minus sign.
+// literalAt finds the literal of a constant: the token at its location, or the one behind the minus sign there, which the
+// grammar has made part of it. A constant that no literal wrote has none.
 func (p *parameteriser) literalAt(location int32) (int, bool) {
-	return slices.BinarySearchFunc(p.statement.Literals, int(location), func(l scan.Literal, at int) int {
-		// The first literal that ends after the location.
-		if l.End <= at {
-			return -1
-		}
-		if l.Start <= at || p.onlySigns(at, l.Start) {
-			return 0
-		}
-		return 1
-	})
-}
-
-func (p *parameteriser) onlySigns(from, to int) bool {
-	return strings.TrimLeft(p.statement.Text[from:to], "-+ \t\r\n\f\v(") == ""
+	if location < 0 || int(location) >= len(p.statement.Text) {
+		return 0, false
+	}
+	literals := p.statement.Literals
+	i, _ := slices.BinarySearchFunc(literals, int(location), func(l scan.Literal, at int) int { return l.End - at - 1 })
+	if i == len(literals) {
+		return 0, false
+	}
+	return i, literals[i].Start <= int(location) || p.statement.Text[location] == '-'
 }
 
 func (p *parameteriser) disagree() {
@@ -344,6 +350,17 @@ func (p *parameteriser) sessionFunction(n *pg_query.Node, f *pg_query.FuncCall) 
 		return false
 	}
 	return true
+}
+
+// plainExtract prints extract('year' FROM x) as a call: its own syntax has no place for a parameter.
+func (p *parameteriser) plainExtract(f *pg_query.FuncCall) {
+	if f.Funcformat != pg_query.CoercionForm_COERCE_SQL_SYNTAX || len(f.Args) == 0 || f.Args[0].GetAConst() == nil {
+		return
+	}
+	path, ok := names(f.Funcname)
+	if _, written := p.literalAt(f.Args[0].GetAConst().Location); ok && written && path[len(path)-1] == "extract" {
+		f.Funcformat = pg_query.CoercionForm_COERCE_EXPLICIT_CALL
+	}
 }
 
 func (p *parameteriser) sessionFact(n *pg_query.Node, fact SessionFact, oid uint32, location int32) {
@@ -407,6 +424,21 @@ func isOrdinal(n *pg_query.Node) bool {
 	return isInt
 }
 
+// sameButForConstants reports whether two trees are equal but for places and the values of constants.
+func sameButForConstants(a, b *pg_query.Node) bool {
+	blank := func(n *pg_query.Node) *pg_query.Node {
+		n = clone(n)
+		visit(n.ProtoReflect(), func(m protoreflect.Message) bool {
+			if c, ok := m.Interface().(*pg_query.A_Const); ok {
+				c.Val, c.Isnull = nil, false
+			}
+			return true
+		})
+		return n
+	}
+	return sameTree(blank(a), blank(b))
+}
+
 func hasConstant(n *pg_query.Node) bool {
 	found := false
 	visit(n.ProtoReflect(), func(m protoreflect.Message) bool {
@@ -420,5 +452,3 @@ func hasConstant(n *pg_query.Node) bool {
 	})
 	return found
 }
-
-var _ proto.Message = (*pg_query.Node)(nil)

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"slices"
+	"strconv"
 
 	pg_query "github.com/pganalyze/pg_query_go/v5"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -47,7 +48,7 @@ func (a *analysis) finishSelect(s *pg_query.SelectStmt, q *query, sh *shape, pin
 				return nil, nil, merge, refusal
 			}
 			outputs = append(outputs, Output{PhysicalOID: c.TypeOID, Column: item.column.from.name()})
-			s.TargetList = append(s.TargetList, pg_query.MakeResTargetNodeWithVal(clone(item.node), -1))
+			s.TargetList = append(s.TargetList, hiddenTarget(clone(item.node), key.Output))
 		default:
 			return nil, nil, merge, a.scatterRefusal("merge-order", "ORDER BY an expression that is not in the select list",
 				"Add the expression to the select list, or fix the shard key.")
@@ -55,6 +56,13 @@ func (a *analysis) finishSelect(s *pg_query.SelectStmt, q *query, sh *shape, pin
 		merge.Order = append(merge.Order, key)
 	}
 	return columns, outputs, merge, a.mergeLimits(s, &merge)
+}
+
+// hiddenTarget is an output for the merge alone, under a name that ORDER BY means nowhere.
+func hiddenTarget(n *pg_query.Node, number int) *pg_query.Node {
+	t := pg_query.MakeResTargetNodeWithVal(n, -1)
+	t.GetResTarget().Name = "portcullis_order_" + strconv.Itoa(number)
+	return t
 }
 
 // outputs describes the physical result columns and checks PostgreSQL's answer against the analysis, column by column:
@@ -67,6 +75,14 @@ func (a *analysis) outputs(targets []target) ([]Column, []Output, *sqlstate.Erro
 	var outputs []Output
 	for i, t := range targets {
 		f := a.described.Columns[i]
+		if f.Name != t.column.name {
+			return nil, nil, disagreement("name of an output column")
+		}
+		if f.TypeOID >= firstUserOID {
+			return nil, nil, a.refuse(sqlstate.FeatureNotSupported, "user-type", nodeLocation(t.node),
+				"output column %q is of a type that the application made", f.Name).
+				WithHint("Each database numbers such types by itself. Select a column of a built-in type.")
+		}
 		columns = append(columns, Column{f.Name, f.TableOID, f.Attnum, f.TypeOID, f.TypeLen, f.Typmod, i})
 		out := Output{PhysicalOID: f.TypeOID}
 		if b := t.column.from; b != nil {
@@ -191,7 +207,6 @@ func (a *analysis) mergeLimits(s *pg_query.SelectStmt, merge *Merge) *sqlstate.E
 				refusal = a.refuseMixed(o.Index, column, ref.Location)
 				return nil, -1
 			}
-			a.open[ref.Number] = max(a.open[ref.Number], 0)
 		}
 		a.visited[ref] = true
 		ref.Number = a.input(Input{Source: o, TypeOID: oidInt8, Typmod: -1, PhysicalOID: oidInt8})

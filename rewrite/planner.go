@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"context"
+	"fmt"
 	"unicode/utf8"
 
 	pg_query "github.com/pganalyze/pg_query_go/v5"
@@ -128,7 +129,7 @@ func (p *Planner) plan(ctx context.Context, s *Statement, env *Env) (*Plan, []in
 // analyze turns the parameterised tree into a plan.
 func analyze(s *Statement, env *Env, pz *parameterised, described Description) (*Plan, *sqlstate.Error) {
 	a := &analysis{env: env, statement: s, operands: pz.operands, client: pz.client, described: described,
-		open: map[int32]int32{}, hidden: map[int]string{}, visited: map[*pg_query.ParamRef]bool{}}
+		open: map[int32]int32{}, hidden: map[int]string{}, sealedInputs: map[sealedUse]int32{}, visited: map[*pg_query.ParamRef]bool{}}
 	plan := &Plan{Destination: DestinationShards, Route: Route{Lead: -1}, Merge: Merge{LimitInput: -1, OffsetInput: -1}}
 	var refusal *sqlstate.Error
 	switch x := pz.tree.Node.(type) {
@@ -209,16 +210,13 @@ func (p *Planner) describe(ctx context.Context, s *Statement, pz *parameterised,
 	}
 	request := DescribeRequest{SQL: logical.text, ParamOIDs: oids, SearchPath: env.SearchPath}
 	description, refusal := p.describer.Describe(ctx, request)
-	if refusal != nil && (refusal.Code == sqlstate.IndeterminateDatatype || refusal.Code == sqlstate.AmbiguousFunction) {
-		for i, o := range pz.operands {
-			if o.source.Kind == FromConstant && oids[i] == 0 {
-				oids[i] = oidText
-			}
+	for refusal != nil && asText(refusal, pz.operands, oids) {
+		var again *sqlstate.Error
+		if description, again = p.describer.Describe(ctx, request); again == nil || again.Code == sqlstate.IndeterminateDatatype {
+			refusal = again
+			continue
 		}
-		again, refusalAgain := p.describer.Describe(ctx, request)
-		if refusalAgain == nil {
-			description, refusal = again, nil
-		}
+		break // the first error is the one that the client's text would have had
 	}
 	if refusal != nil {
 		out := *refusal
@@ -230,6 +228,28 @@ func (p *Planner) describe(ctx context.Context, s *Statement, pz *parameterised,
 		return Description{}, disagreement("number of parameters")
 	}
 	return description, nil
+}
+
+// asText declares text those quoted constants whose type PostgreSQL cannot infer, and reports whether there were any. It
+// names the parameter in 42P18 (src/backend/parser/parse_param.c), and in 42725 none.
+func asText(refusal *sqlstate.Error, operands []operand, oids []uint32) bool {
+	var only int
+	switch refusal.Code {
+	case sqlstate.IndeterminateDatatype:
+		if _, err := fmt.Sscanf(refusal.Message, "could not determine data type of parameter $%d", &only); err != nil {
+			only = 0
+		}
+	case sqlstate.AmbiguousFunction:
+	default:
+		return false
+	}
+	changed := false
+	for i, o := range operands {
+		if o.source.Kind == FromConstant && oids[i] == 0 && (only == 0 || only == i+1) {
+			oids[i], changed = oidText, true
+		}
+	}
+	return changed
 }
 
 // position turns a byte offset in the statement's text into a character position in the client's string.

@@ -20,7 +20,7 @@ func (a *analysis) refuseUse(b *base, rule, use, right string, location int32) *
 		e := a.refuse(sqlstate.InsufficientPrivilege, "masked-"+rule, location,
 			"column %q of %q is masked for role %q and may not be used in %s",
 			b.column.Name, b.entry.table.Name.Name, a.env.View.RoleNames(), use)
-		if right != "" {
+		if right != "" && (b.protected.Encrypt == nil || b.protected.Encrypt.Equality && (right == "eq" || right == "in")) {
 			return e.WithHint("The policy can give the right \"predicates: [%s]\" to this role.", right)
 		}
 		return e.WithHint("It may be selected as a plain column, tested with IS NULL, or counted.")
@@ -36,6 +36,17 @@ func sealedHint(b *base) string {
 		return "It may be selected as a plain column, compared with = or IN to a parameter or literal, and tested with IS NULL."
 	}
 	return "It may be selected as a plain column and tested with IS NULL. \"search: [equality]\" would let it be compared with = and IN."
+}
+
+// refuseDerived refuses a generated column that may be computed from what these roles may not see.
+func (a *analysis) refuseDerived(b *base, location int32) *sqlstate.Error {
+	if b == nil || !b.derived {
+		return nil
+	}
+	return a.refuse(sqlstate.InsufficientPrivilege, "generated-column", location,
+		"generated column %q of %q may be computed from columns that role %q may not see", b.column.Name,
+		b.entry.table.Name.Name, a.env.View.RoleNames()).
+		WithHint("List it under the table's \"columns:\" and give it a policy of its own.")
 }
 
 func (a *analysis) refuseDenied(b *base, location int32) *sqlstate.Error {

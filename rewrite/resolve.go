@@ -34,7 +34,7 @@ type base struct {
 	column    *catalog.Column
 	protected *policy.Column // nil: not protected
 	access    policy.Access
-	rule      string
+	derived   bool // generated, and the table has columns that these roles may not see
 }
 
 // free reports that the value may be used in any expression: it is stored in clear, and these roles may see it.
@@ -59,7 +59,9 @@ type query struct {
 	entries []*entry
 	columns []column
 	// barrier: the level groups, limits or folds rows, so that a condition from outside may not choose its nodes.
-	barrier    bool
+	barrier bool
+	// nullable: the level stands on the nullable side of an outer join, so that its conditions do not hold for every row.
+	nullable   bool
 	subs       []*query
 	conditions []*condition
 }
@@ -143,12 +145,18 @@ func (a *analysis) addTable(r *pg_query.RangeVar) (*entry, *sqlstate.Error) {
 		e.placement = len(a.sharded)
 		a.sharded = append(a.sharded, e)
 	}
+	hides := false
+	for name := range table.Columns {
+		hides = hides || a.env.View.Access(table.Name, name).Right != policy.Reveal
+	}
 	for i := range relation.Columns {
 		c := &relation.Columns[i]
 		b := &base{entry: e, column: c}
 		if p := table.Columns[c.Name]; p != nil {
 			b.protected = p
 			b.access = a.env.View.Access(table.Name, c.Name)
+		} else {
+			b.derived = c.Generated && hides
 		}
 		e.columns = append(e.columns, column{name: c.Name, from: b})
 	}
@@ -196,7 +204,7 @@ func (a *analysis) resolve(ref *pg_query.ColumnRef, entries []*entry) (*column, 
 		}
 	}
 	if found != nil {
-		return found, of, nil
+		return found, of, a.refuseDerived(found.from, ref.Location)
 	}
 	if slices.Contains(systemColumns, last) {
 		return nil, nil, a.refuse(sqlstate.FeatureNotSupported, "system-column", ref.Location,
@@ -214,6 +222,17 @@ func (a *analysis) resolve(ref *pg_query.ColumnRef, entries []*entry) (*column, 
 
 // systemColumns are those of src/backend/catalog/heap.c.
 var systemColumns = []string{"tableoid", "ctid", "xmin", "cmin", "xmax", "cmax"}
+
+// has counts the columns of that name.
+func (e *entry) has(name string) int {
+	n := 0
+	for i := range e.columns {
+		if e.columns[i].name == name {
+			n++
+		}
+	}
+	return n
+}
 
 // qualify gives a reference its final form.
 func qualify(ref *pg_query.ColumnRef, e *entry, name string) {

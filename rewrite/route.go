@@ -69,7 +69,7 @@ func (a *analysis) keyComparison(x *pg_query.A_Expr, entries []*entry) *conditio
 	default:
 		return nil
 	}
-	if key == nil {
+	if key == nil || !key.routable() {
 		return nil
 	}
 	c := &condition{kind: ConditionIn, key: key}
@@ -90,17 +90,29 @@ func (a *analysis) keyComparison(x *pg_query.A_Expr, entries []*entry) *conditio
 	return c
 }
 
-// shardKey returns the shard key that a node refers to, through sub-selects, or nil.
+// shardKey returns the shard key that a node refers to, through sub-selects that only pass rows on, or nil.
 func (a *analysis) shardKey(n *pg_query.Node, entries []*entry) *base {
 	ref := n.GetColumnRef()
 	if ref == nil {
 		return nil
 	}
-	c, _, refusal := a.resolve(ref, entries)
-	if refusal != nil || c.from == nil || c.from.entry.table == nil || !c.from.isShardKey() {
+	c, e, refusal := a.resolve(ref, entries)
+	if refusal != nil || c.from == nil || !c.from.isShardKey() || e.sub != nil && e.sub.barrier {
 		return nil
 	}
 	return c.from
+}
+
+// routable reports that values of a shard key which PostgreSQL calls equal are equal as text too, so that equality
+// chooses a node. It is not so where blanks, a scale or a collation do not count.
+func (b *base) routable() bool {
+	switch b.column.TypeOID {
+	case oidInt2, oidInt4, oidInt8, oidDate, oidTimestamp, oidTimestamptz, oidUUID:
+		return true
+	case oidText, oidVarchar:
+		return b.column.Collation == "" || b.column.Collation == "default" || b.column.Collation == "C"
+	}
+	return false
 }
 
 // routeOperand returns what a shard key is compared with, if its value can be computed without a server and converted
@@ -124,21 +136,18 @@ func (a *analysis) routeOperand(n *pg_query.Node, key *base) (Operand, int32, bo
 		return Operand{}, 0, false
 	}
 	source := a.operands[ref.Number-1].source
-	if source.Kind == FromSession {
+	switch source.Kind {
+	case FromSession:
 		return Operand{}, 0, false
-	}
-	if source.Kind == FromParam {
+	case FromParam:
 		source.TypeOID = a.typeOf(ref)
 	}
 	from := source.TypeOID
 	if from == oidUnknown {
 		from = a.typeOf(ref)
 	}
-	for _, to := range append(casts, key.column.TypeOID) {
-		if to == 0 || !convertible(from, to) {
-			return Operand{}, 0, false
-		}
-		from = to
+	if !convertibleThrough(from, casts, key.column.TypeOID) {
+		return Operand{}, 0, false
 	}
 	return Operand{Source: source, TypeOID: key.column.TypeOID}, ref.Number, true
 }
@@ -240,10 +249,13 @@ func placementRank(t RouteTable) int {
 	return 1
 }
 
+// allConditions lists the conditions that hold for every row of a level.
 func allConditions(q *query) []*condition {
 	out := slices.Clone(q.conditions)
 	for _, sub := range q.subs {
-		out = append(out, allConditions(sub)...)
+		if !sub.nullable {
+			out = append(out, allConditions(sub)...)
+		}
 	}
 	return out
 }

@@ -32,7 +32,7 @@ func (a *analysis) tokenComparison(x *pg_query.A_Expr, p place) (done bool, refu
 	if x.Kind == pg_query.A_Expr_Kind_AEXPR_IN {
 		need, right = policy.PredicateIn, "in"
 	}
-	if b.access.Right == policy.Deny || b.access.Right == policy.Masked && !b.access.Predicates.Has(need) {
+	if b.access.Right != policy.Reveal && !b.access.Predicates.Has(need) {
 		return true, a.refuseUse(b, p.rule, p.clause, right, at)
 	}
 	if p.rule != "predicate" && b.access.Right != policy.Reveal {
@@ -67,6 +67,14 @@ func (a *analysis) tokenComparison(x *pg_query.A_Expr, p place) (done bool, refu
 	reference := clone(column)
 	*column = pg_query.Node{Node: equalityOf(reference).Node}
 	return true, nil
+}
+
+// sealedUse is what an input for a sealed column stands for. An expression that GROUP BY repeats gives the same use twice,
+// and must stay the same expression.
+type sealedUse struct {
+	operand   int32
+	sealed    int // index into analysis.sealed
+	transform Transform
 }
 
 // equalityOf prints the expression whose value, and whose index, is a column's equality token.
@@ -126,14 +134,7 @@ func (a *analysis) sealedOperand(n *pg_query.Node, b *base, transform Transform)
 		}
 		a.hidden[source.Index] = b.column.Name
 	}
-	from := source.TypeOID
-	for _, to := range slices.Backward(casts) {
-		if !convertible(from, to) {
-			return a.refuseConversion(b, parameter.Location)
-		}
-		from = to
-	}
-	if !convertible(from, b.column.TypeOID) {
+	if !convertibleThrough(source.TypeOID, casts, b.column.TypeOID) {
 		return a.refuseConversion(b, parameter.Location)
 	}
 	in := Input{Source: source, TypeOID: b.column.TypeOID, Typmod: -1, PhysicalOID: oidBytea, Transform: transform,
@@ -141,8 +142,14 @@ func (a *analysis) sealedOperand(n *pg_query.Node, b *base, transform Transform)
 	if transform == Seal {
 		in.Assign, in.Typmod = true, b.column.Typmod
 	}
+	use := sealedUse{parameter.Number, in.Sealed, transform}
+	number, ok := a.sealedInputs[use]
+	if !ok {
+		number = a.input(in)
+		a.sealedInputs[use] = number
+	}
 	a.visited[parameter] = true
-	parameter.Number = a.input(in)
+	parameter.Number = number
 	n.Node = ref.Node
 	return nil
 }
@@ -154,22 +161,45 @@ func (a *analysis) refuseConversion(b *base, location int32) *sqlstate.Error {
 }
 
 // convertible reports that every value of type from, written as text, means the same as a value of type to. Others
-// would have to be rounded or shifted by a server, which must not see them.
+// would have to be rounded, trimmed or shifted by a server, which must not see them.
 func convertible(from, to uint32) bool {
 	if from == to || from == oidUnknown || from == 0 {
 		return true
 	}
-	texts := []uint32{oidText, oidVarchar, oidBpchar}
-	integers := []uint32{oidInt2, oidInt4, oidInt8}
-	switch {
-	case slices.Contains(texts, to):
-		return slices.Contains(texts, from)
-	case slices.Contains(integers, to):
-		return slices.Contains(integers, from)
-	case to == oidNumeric:
-		return slices.Contains(integers, from)
+	switch to {
+	case oidText, oidVarchar:
+		return from == oidText || from == oidVarchar // not bpchar: its blanks at the end do not count
+	case oidInt2, oidInt4, oidInt8:
+		return integerWidth(from) > 0
+	case oidNumeric:
+		return integerWidth(from) > 0
 	}
 	return false
+}
+
+// convertibleThrough is convertible for a value that is cast on its way. casts are in the order of the text's nodes, the
+// outermost first. A cast to a narrower integer may fail, which is for PostgreSQL to say.
+func convertibleThrough(from uint32, casts []uint32, to uint32) bool {
+	for _, cast := range slices.Backward(casts) {
+		if cast == 0 || !convertible(from, cast) || integerWidth(cast) < integerWidth(from) && integerWidth(cast) > 0 {
+			return false
+		}
+		from = cast
+	}
+	return convertible(from, to)
+}
+
+// integerWidth is the number of bytes of an integer type, 0 for other types.
+func integerWidth(oid uint32) int {
+	switch oid {
+	case oidInt2:
+		return 2
+	case oidInt4:
+		return 4
+	case oidInt8:
+		return 8
+	}
+	return 0
 }
 
 // mayWrite checks the right to write a protected column.

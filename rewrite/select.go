@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"strings"
+
 	pg_query "github.com/pganalyze/pg_query_go/v5"
 
 	"github.com/portcullisdb/portcullis/config/policy"
@@ -150,6 +152,7 @@ func (a *analysis) fromSubselect(s *pg_query.RangeSubselect, q *query, nullable 
 	if len(sh.order) > 0 && !sub.barrier {
 		inner.SortClause = nil // order inside a sub-select without a limit means nothing
 	}
+	sub.nullable = nullable
 	q.subs = append(q.subs, sub)
 	q.entries = append(q.entries, &entry{alias: s.Alias.Aliasname, aliased: true, sub: sub, nullable: nullable,
 		columns: sub.columns, placement: -1})
@@ -184,7 +187,7 @@ func (a *analysis) join(j *pg_query.JoinExpr, q *query, sh *shape, nullable bool
 	}
 	inScope := q.entries[start:]
 	a.noteJoins(j.Quals, inScope)
-	if !left {
+	if !left && !nullable {
 		if c := a.conditionOf(j.Quals, inScope); c != nil {
 			q.conditions = append(q.conditions, c)
 		}
@@ -244,14 +247,13 @@ func (a *analysis) targets(list []*pg_query.Node, q *query, p place) ([]target, 
 			out = append(out, target{column: column{name, c.from}, node: n})
 			continue
 		}
+		name := t.Name
+		if name == "" {
+			name, _ = outputName(t.Val)
+		}
 		aggregate, folds := plainAggregate(t.Val)
 		if refusal := a.expression(t.Val, p); refusal != nil {
 			return nil, refusal
-		}
-		name := t.Name
-		if f := t.Val.GetFuncCall(); name == "" && f != nil {
-			path, _ := names(f.Funcname)
-			name = path[len(path)-1]
 		}
 		out = append(out, target{column: column{name: name}, node: n, aggregate: aggregate, computed: aggregate == "", folds: folds})
 	}
@@ -277,6 +279,50 @@ func plainAggregate(n *pg_query.Node) (name string, folds bool) {
 	return "", folds
 }
 
+// outputName is the name that PostgreSQL gives to an unnamed output (src/backend/parser/parse_target.c, FigureColname).
+// weak: the name comes from a type or CASE and gives way to that of an argument.
+func outputName(n *pg_query.Node) (name string, weak bool) {
+	switch x := n.GetNode().(type) {
+	case *pg_query.Node_ColumnRef:
+		if path, ok := names(x.ColumnRef.Fields); ok {
+			return path[len(path)-1], false
+		}
+	case *pg_query.Node_FuncCall:
+		if path, ok := names(x.FuncCall.Funcname); ok {
+			return path[len(path)-1], false
+		}
+	case *pg_query.Node_AExpr:
+		if x.AExpr.Kind == pg_query.A_Expr_Kind_AEXPR_NULLIF {
+			return "nullif", false
+		}
+	case *pg_query.Node_TypeCast:
+		if name, weak := outputName(x.TypeCast.Arg); name != unnamed && !weak {
+			return name, false
+		}
+		if path, ok := names(x.TypeCast.TypeName.GetNames()); ok && len(path) > 0 {
+			return path[len(path)-1], true
+		}
+	case *pg_query.Node_CaseExpr:
+		if name, weak := outputName(x.CaseExpr.Defresult); name != unnamed && !weak {
+			return name, false
+		}
+		return "case", true
+	case *pg_query.Node_AArrayExpr:
+		return "array", false
+	case *pg_query.Node_CoalesceExpr:
+		return "coalesce", false
+	case *pg_query.Node_MinMaxExpr:
+		return map[bool]string{true: "least", false: "greatest"}[x.MinMaxExpr.Op == pg_query.MinMaxOp_IS_LEAST], false
+	case *pg_query.Node_SqlvalueFunction:
+		name := strings.TrimPrefix(x.SqlvalueFunction.Op.String(), "SVFOP_")
+		return strings.ToLower(strings.TrimSuffix(name, "_N")), false
+	}
+	return unnamed, true
+}
+
+// unnamed is the name of an output that has none.
+const unnamed = "?column?"
+
 // star expands * and alias.*; is reports that ref is one of them.
 func (a *analysis) star(ref *pg_query.ColumnRef, q *query) (out []target, is bool, refusal *sqlstate.Error) {
 	if ref.Fields[len(ref.Fields)-1].GetAStar() == nil {
@@ -301,8 +347,8 @@ func (a *analysis) star(ref *pg_query.ColumnRef, q *query) (out []target, is boo
 		matched = true
 		for i := range e.columns {
 			c := &e.columns[i]
-			if c.name == "" {
-				return nil, true, a.unsupported("* over a sub-select with unnamed columns", "unnamed-column", ref.Location)
+			if e.has(c.name) > 1 {
+				return nil, true, a.unsupported("* over a sub-select with two columns of one name", "ambiguous-column", ref.Location)
 			}
 			if refusal := a.selectColumn(c, ref.Location); refusal != nil {
 				return nil, true, refusal
@@ -322,7 +368,7 @@ func (a *analysis) star(ref *pg_query.ColumnRef, q *query) (out []target, is boo
 func (a *analysis) selectColumn(c *column, location int32) *sqlstate.Error {
 	b := c.from
 	if b == nil || b.protected == nil {
-		return nil
+		return a.refuseDerived(b, location)
 	}
 	switch b.access.Right {
 	case policy.Deny:
