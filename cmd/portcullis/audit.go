@@ -33,7 +33,7 @@ func auditCommand(g *globals) *cobra.Command {
 	verify.Flags().StringVar(&log, "log", "", "the log (that of the configuration)")
 	verify.Flags().StringVar(&anchors, "anchors", "", "the anchor file (that of the configuration)")
 	verify.Flags().StringVar(&key, "key", "", "the signing key, or its public part (that of the configuration)")
-	cmd.AddCommand(verify)
+	cmd.AddCommand(verify, auditShowCommand(g))
 	return cmd
 }
 

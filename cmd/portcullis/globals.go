@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,14 +14,15 @@ import (
 
 // globals are the flags that every command has.
 type globals struct {
-	path   string
-	output string
-	set    []string
+	path    string
+	output  string
+	set     []string
+	environ []string
 }
 
 // load reads and compiles the configuration.
 func (g *globals) load() (*config.Config, *policy.Policy, error) {
-	o := config.Options{Path: g.path, Environ: os.Environ()}
+	o := config.Options{Path: g.path, Environ: g.environ}
 	for _, s := range g.set {
 		key, value, ok := strings.Cut(s, "=")
 		if !ok {

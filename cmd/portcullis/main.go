@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -26,15 +27,29 @@ var errReported = errors.New("reported")
 // usageError marks errors of the command line itself.
 type usageError struct{ error }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:]))
+// program is what a command has of its process.
+type program struct {
+	in       io.Reader
+	out, err io.Writer
+	environ  []string
+	self     string // how the program was called, for commands that are shown to be typed
 }
 
-func run(ctx context.Context, args []string) int {
-	root := rootCommand()
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	p := program{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ(), self: os.Args[0]}
+	code := p.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run runs one command line and returns its exit code.
+func (p program) run(ctx context.Context, args []string) int {
+	root := rootCommand(&p)
 	root.SetArgs(args)
+	root.SetIn(p.in)
+	root.SetOut(p.out)
+	root.SetErr(p.err)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {
@@ -43,27 +58,29 @@ func run(ctx context.Context, args []string) int {
 	case errors.Is(err, errReported):
 		return exitFailed
 	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "portcullis: %v\n", err)
+		fmt.Fprintf(p.err, "portcullis: %v\nSee %q.\n", err, "portcullis help")
 		return exitUsage
 	}
-	fmt.Fprintf(os.Stderr, "portcullis: %v\n", err)
+	fmt.Fprintf(p.err, "portcullis: %v\n", err)
 	return exitFailed
 }
 
-func rootCommand() *cobra.Command {
+func rootCommand(p *program) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "portcullis",
 		Short:         "A PostgreSQL gateway that encrypts, masks and shards",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          noArguments,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	g := &globals{}
+	g := &globals{environ: p.environ}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&g.path, "config", "c", "portcullis.yaml", "configuration file")
 	flags.StringVar(&g.output, "output", "text", "text or json")
 	flags.StringArrayVar(&g.set, "set", nil, "override a key of the configuration: --set listen.address=127.0.0.1:7000")
-	root.AddCommand(serveCommand(g), checkCommand(g), explainCommand(g), keysCommand(g), schemaCommand(g), userCommand(g),
-		auditCommand(g), versionCommand(g))
+	root.AddCommand(serveCommand(g), demoCommand(p), checkCommand(g), explainCommand(g), keysCommand(g), schemaCommand(g),
+		userCommand(g), auditCommand(g), versionCommand(g))
 	return root
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -24,12 +25,12 @@ func serveCommand(g *globals) *cobra.Command {
 		Long:    "Serve the databases of the configuration. SIGHUP reloads it, SIGTERM and SIGINT drain and end.",
 		Example: "  portcullis serve -c portcullis.yaml",
 		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), g) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), g, cmd.ErrOrStderr()) },
 	}
 }
 
-func serve(ctx context.Context, g *globals) error {
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+func serve(ctx context.Context, g *globals, errors io.Writer) error {
+	log := slog.New(slog.NewTextHandler(errors, nil))
 	c, p, err := g.load()
 	if err != nil {
 		return err
