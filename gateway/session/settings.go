@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 	_ "time/tzdata" // where the system has no time zones
 
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
@@ -34,7 +35,7 @@ type setting struct {
 
 // settings are sorted by name. Those of a transaction (transaction_isolation and its kin) are the transaction's.
 var settings = []setting{
-	{name: "application_name", reported: true, server: true, parse: anyText},
+	{name: "application_name", reported: true, server: true, parse: applicationName},
 	{name: "bytea_output", value: "hex", server: true, parse: oneOf("hex", "escape")},
 	{name: "client_encoding", value: "UTF8", reported: true, parse: clientEncoding},
 	{name: "client_min_messages", value: "notice", server: true,
@@ -268,7 +269,22 @@ func invalidValue(def *setting) *sqlstate.Error {
 	return e
 }
 
-func anyText(v string) (string, bool) { return v, true }
+// applicationName keeps 63 bytes of printing ASCII, as PostgreSQL does (guc.c, GUC_IS_NAME; check_application_name): the
+// name goes into logs, the audit log and activity views.
+func applicationName(v string) (string, bool) {
+	const nameBytesMax = 63 // NAMEDATALEN - 1
+	end := min(len(v), nameBytesMax)
+	for end > 0 && end < len(v) && !utf8.RuneStart(v[end]) {
+		end--
+	}
+	clean := []byte(v[:end])
+	for i, c := range clean {
+		if c < 32 || c > 126 {
+			clean[i] = '?'
+		}
+	}
+	return string(clean), true
+}
 
 func oneOf(values ...string) func(string) (string, bool) {
 	return func(v string) (string, bool) {

@@ -61,6 +61,10 @@ func (s *Session) simpleStatement(parsed *rewrite.Statement, last bool) *sqlstat
 	if err := s.planFor(st); err != nil {
 		return err
 	}
+	if len(st.plan.Params) > 0 {
+		return sqlstate.New(sqlstate.UndefinedParameter, "there is no parameter $1").
+			WithHint("Parameters belong to the extended protocol.")
+	}
 	p, err := s.bind(st, nil, nil, nil)
 	if err != nil {
 		return err
