@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 	_ "time/tzdata" // where the system has no time zones
+	"unicode/utf8"
 
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
