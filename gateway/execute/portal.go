@@ -37,7 +37,8 @@ type Portal struct {
 
 	skip, left int64 // OFFSET and LIMIT still to be applied here; left -1: no limit
 	heldBytes  int
-	values     [][]byte
+	values     [][]byte // of the row at hand
+	opened     []byte   // of the value at hand
 	finished   bool
 }
 
@@ -260,7 +261,7 @@ func (p *Portal) Started() bool {
 }
 
 // syncSafe reports that nothing which the gateway could find wrong with the answer would come too late: a statement that
-// writes must not be committed before its rows were opened and their shape seen.
+// writes must not be committed before its rows were opened and their shape seen, and before the audit log has it.
 func (p *Portal) syncSafe() bool {
 	if !p.program.plan.Writes {
 		return true
@@ -270,7 +271,7 @@ func (p *Portal) syncSafe() bool {
 			return false
 		}
 	}
-	return !p.program.opaque
+	return !p.program.opaque && len(p.program.plan.Touched) == 0
 }
 
 // Answer is what a statement came to.

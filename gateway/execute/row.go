@@ -50,10 +50,11 @@ func (p *Portal) writeValue(row *wire.RowBuilder, o *output, raw []byte, format,
 		if err != nil {
 			return err
 		}
-		opened, failure := column.sealer.Open(nil, raw)
+		opened, failure := column.sealer.Open(p.opened[:0], raw)
 		if failure != nil {
 			return unopened(failure, column.name)
 		}
+		p.opened = opened
 		value, format = opened, formatBinary
 	}
 	if o.mask != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,7 +69,7 @@ type testGateway struct {
 	planner  *testPlanner
 	events   *recorder
 	dialNet  func(ctx context.Context, network, address string) (net.Conn, error)
-	wrap     func(net.Conn) net.Conn // of clients
+	wrap     atomic.Pointer[func(net.Conn) net.Conn] // of clients
 	database *Database
 }
 
@@ -208,8 +209,8 @@ func (g *testGateway) listen() {
 			if err != nil {
 				return
 			}
-			if g.wrap != nil {
-				nc = g.wrap(nc)
+			if wrap := g.wrap.Load(); wrap != nil {
+				nc = (*wrap)(nc)
 			}
 			sessions.Add(1)
 			go func() {
