@@ -36,17 +36,29 @@ const (
 	clientPassword  = "s3cret"
 )
 
-var cluster *pgcluster.Cluster
+// cluster is started by the first test that needs it, and stopped after the last.
+var (
+	cluster     *pgcluster.Cluster
+	clusterOnce sync.Once
+)
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
+	code := m.Run()
+	if cluster != nil {
+		_ = cluster.Stop()
+	}
+	os.Exit(code)
+}
+
+func startCluster(t testing.TB) {
+	t.Helper()
+	clusterOnce.Do(func() {
 		ctx := context.Background()
-		var err error
-		if cluster, err = pgcluster.Start(ctx, pgcluster.Options{Name: "session"}); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+		started, err := pgcluster.Start(ctx, pgcluster.Options{Name: "session"})
+		if err != nil {
+			t.Fatal(err)
 		}
-		defer func() { _ = cluster.Stop() }()
+		cluster = started
 		err = cluster.CreateRole(ctx, backendRole, backendPassword)
 		for _, d := range []string{"plain", "shop", "shop_0", "shop_1"} {
 			if err == nil {
@@ -54,11 +66,12 @@ func TestMain(m *testing.M) {
 			}
 		}
 		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+			t.Fatal(err)
 		}
-		return m.Run()
-	}())
+	})
+	if cluster == nil {
+		t.Fatal("the cluster did not start")
+	}
 }
 
 // testGateway accepts clients and serves them, without the assembly of package gateway.
@@ -156,6 +169,7 @@ func (p *testPlanner) Plan(_ context.Context, s *rewrite.Statement, _ *rewrite.E
 // newGateway serves a policy's database under its name.
 func newGateway(t testing.TB, db *policy.Database, databases map[string]string) *testGateway {
 	t.Helper()
+	startCluster(t)
 	g := &testGateway{t: t, planner: &testPlanner{plans: map[string]*rewrite.Plan{}}, events: &recorder{}}
 	verifier, err := wire.Verifier(clientPassword, rand.Reader)
 	if err != nil {

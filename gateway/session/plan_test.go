@@ -26,6 +26,7 @@ const (
 // shopGateway serves a table over two datasources, "items (id bigint, name text)", by MOD on id.
 func shopGateway(t testing.TB) *testGateway {
 	t.Helper()
+	startCluster(t)
 	name := policy.TableName{Schema: "public", Name: "items"}
 	table := &policy.Table{Name: name, Placement: policy.Sharded, Binding: -1,
 		Nodes: []policy.Node{{Datasource: "ds_0", Table: "items_0"}, {Datasource: "ds_1", Table: "items_1"}},

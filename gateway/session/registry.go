@@ -19,16 +19,21 @@ type Registry struct {
 	next     uint32
 	sessions map[uint32]*Session
 	draining bool
-	idle     sync.WaitGroup // of sessions
+	ended    sync.Cond // a session has ended
 }
 
 // NewRegistry makes an empty registry.
-func NewRegistry() *Registry { return &Registry{sessions: map[uint32]*Session{}} }
+func NewRegistry() *Registry {
+	r := &Registry{sessions: map[uint32]*Session{}}
+	r.ended.L = &r.mu
+	return r
+}
 
 // secretBytes is the length of a cancel key in protocol 3.0.
 const secretBytes = 4
 
-// add enters a session and gives it the key of its BackendKeyData. With sessionsMax sessions it is 53300.
+// add enters a session and gives it the key of its BackendKeyData. Errors: 53300 with sessionsMax sessions, 57P01 while
+// draining.
 func (r *Registry) add(s *Session, random io.Reader, sessionsMax int) error {
 	var secret [secretBytes]byte
 	if _, err := io.ReadFull(random, secret[:]); err != nil {
@@ -36,6 +41,9 @@ func (r *Registry) add(s *Session, random io.Reader, sessionsMax int) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.draining {
+		return shutdown()
+	}
 	if len(r.sessions) >= sessionsMax {
 		return sqlstate.New(sqlstate.TooManyConnections, "sorry, too many clients already")
 	}
@@ -47,10 +55,6 @@ func (r *Registry) add(s *Session, random io.Reader, sessionsMax int) error {
 	}
 	s.pid, s.secret = r.next, secret
 	r.sessions[s.pid] = s
-	r.idle.Add(1)
-	if r.draining {
-		s.drain()
-	}
 	return nil
 }
 
@@ -58,7 +62,7 @@ func (r *Registry) remove(s *Session) {
 	r.mu.Lock()
 	delete(r.sessions, s.pid)
 	r.mu.Unlock()
-	r.idle.Done()
+	r.ended.Broadcast()
 }
 
 // Len returns the number of sessions.
@@ -80,7 +84,7 @@ func (r *Registry) Cancel(ctx context.Context, key *wire.CancelKey) {
 	s.Cancel(ctx)
 }
 
-// Drain tells every session, and those to come, to end with 57P01 as soon as it is in no transaction.
+// Drain tells every session to end with 57P01 as soon as it is in no transaction, and lets no more in.
 func (r *Registry) Drain() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,7 +95,13 @@ func (r *Registry) Drain() {
 }
 
 // Wait returns when there are no sessions.
-func (r *Registry) Wait() { r.idle.Wait() }
+func (r *Registry) Wait() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.sessions) > 0 {
+		r.ended.Wait()
+	}
+}
 
 // sessionID names a session in the audit log. It does not hold the secret: who reads the log must not be able to cancel
 // statements.

@@ -186,8 +186,8 @@ func (s *Session) fatal(e *sqlstate.Error) {
 // end leaves nothing behind: what the servers hold is rolled back by closing them.
 func (s *Session) end() {
 	s.closeServers()
-	s.options.Registry.remove(s)
 	s.recordSession("logout", nil)
+	s.options.Registry.remove(s)
 }
 
 // farewellTimeout bounds the last message to a client that may not read any more.

@@ -166,3 +166,26 @@ func TestQuoteLiteral(t *testing.T) {
 		}
 	}
 }
+
+// What a client sends as options or search_path is read without panics, and identifiers survive being written.
+func FuzzStartupParameters(f *testing.F) {
+	for _, seed := range []string{`-c search_path=a,"B"`, `--x=y`, `a\ b`, `"un`, "", `"$user", public`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		_ = parseOptions(text, func(string, string) *sqlstate.Error { return nil })
+		for i := range settings {
+			if settings[i].parse != nil {
+				if value, ok := settings[i].parse(text); ok && settings[i].name != "client_encoding" {
+					if again, ok := settings[i].parse(value); !ok || again != value {
+						t.Errorf("%s: %q becomes %q, and that %q", settings[i].name, text, value, again)
+					}
+				}
+			}
+		}
+		names, ok := splitIdentifiers(text)
+		if again, okAgain := splitIdentifiers(formatIdentifiers(names)); ok && (!okAgain || !slices.Equal(names, again)) {
+			t.Errorf("%q: %q becomes %q", text, names, again)
+		}
+	})
+}
