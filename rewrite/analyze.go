@@ -108,7 +108,7 @@ func (a *analysis) expression(n *pg_query.Node, p place) *sqlstate.Error {
 	case *pg_query.Node_SetToDefault:
 		return a.refuse(sqlstate.SyntaxError, "default", x.SetToDefault.Location, "DEFAULT is not allowed in this context")
 	}
-	return a.unsupported(nodeKind(n), "unknown-node", nodeLocation(n))
+	return a.unsupported(construct(n), "unknown-node", nodeLocation(n))
 }
 
 func (a *analysis) expressions(list []*pg_query.Node, p place) *sqlstate.Error {
@@ -127,7 +127,7 @@ func (a *analysis) caseExpression(c *pg_query.CaseExpr, p place) *sqlstate.Error
 	for _, n := range c.Args {
 		when := n.GetCaseWhen()
 		if when == nil {
-			return a.unsupported(nodeKind(n), "unknown-node", c.Location)
+			return a.unsupported(construct(n), "unknown-node", c.Location)
 		}
 		if refusal := a.expressions([]*pg_query.Node{when.Expr, when.Result}, p); refusal != nil {
 			return refusal
@@ -282,6 +282,9 @@ func (a *analysis) function(f *pg_query.FuncCall, p place) *sqlstate.Error {
 	if kind == scalarFunction && (f.AggDistinct || f.AggFilter != nil || len(f.AggOrder) > 0 || f.AggStar) || f.AggWithinGroup || f.FuncVariadic {
 		return a.unsupported("this form of function call", "function", f.Location)
 	}
+	if f.Funcformat == pg_query.CoercionForm_COERCE_EXPLICIT_CALL {
+		f.Funcname = []*pg_query.Node{pg_query.MakeStrNode("pg_catalog"), pg_query.MakeStrNode(name)}
+	}
 	inner := p
 	if kind == aggregateFunction {
 		inner.aggregates = false
@@ -305,13 +308,7 @@ func (a *analysis) function(f *pg_query.FuncCall, p place) *sqlstate.Error {
 			}
 		}
 	}
-	if refusal := a.expressions(f.Args, inner.in("the arguments of "+name+"()", "expression")); refusal != nil {
-		return refusal
-	}
-	if f.Funcformat == pg_query.CoercionForm_COERCE_EXPLICIT_CALL {
-		f.Funcname = []*pg_query.Node{pg_query.MakeStrNode("pg_catalog"), pg_query.MakeStrNode(name)}
-	}
-	return nil
+	return a.expressions(f.Args, inner.in("the arguments of "+name+"()", "expression"))
 }
 
 // shadowed reports that the application has a function of that name where PostgreSQL would look for it.

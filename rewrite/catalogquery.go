@@ -97,7 +97,7 @@ func (a *analysis) catalogQuery(tree *pg_query.Node) *sqlstate.Error {
 			refusal = a.catalogOperator(x.UseOp, x.Location)
 		case *pg_query.SelectStmt:
 			if x.IntoClause != nil || len(x.LockingClause) > 0 {
-				refusal = a.unsupported("INTO and FOR UPDATE in a query without tables", "unknown-node", -1)
+				refusal = a.unsupported("INTO or FOR UPDATE in a query without tables", "unknown-node", -1)
 			}
 		case *pg_query.ParamRef:
 			refusal = a.openParameter(x)

@@ -130,6 +130,9 @@ func (p *Planner) plan(ctx context.Context, s *Statement, env *Env) (*Plan, []in
 func analyze(s *Statement, env *Env, pz *parameterised, described Description) (*Plan, *sqlstate.Error) {
 	a := &analysis{env: env, statement: s, operands: pz.operands, client: pz.client, described: described,
 		open: map[int32]int32{}, hidden: map[int]string{}, sealedInputs: map[sealedUse]int32{}, visited: map[*pg_query.ParamRef]bool{}}
+	if refusal := a.catalogFirst(); refusal != nil {
+		return nil, refusal
+	}
 	plan := &Plan{Destination: DestinationShards, Route: Route{Lead: -1}, Merge: Merge{LimitInput: -1, OffsetInput: -1}}
 	var refusal *sqlstate.Error
 	switch x := pz.tree.Node.(type) {

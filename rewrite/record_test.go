@@ -113,17 +113,28 @@ func (r *recorder) load(ctx context.Context, url string) error {
 		r.stable[relation.OID] = uint32(100_000 + i)
 		relation.OID = r.stable[relation.OID]
 	}
-	types, err := conn.Query(ctx, `SELECT t.oid FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+	types, err := conn.Query(ctx, `SELECT t.oid, n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 		WHERE t.oid >= $1 AND n.nspname !~ '^pg_toast' ORDER BY n.nspname COLLATE "C", t.typname COLLATE "C"`, firstObject)
 	if err != nil {
 		return err
 	}
-	oids, err := pgx.CollectRows(types, pgx.RowTo[uint32])
-	if err != nil {
+	for i := 0; types.Next(); i++ {
+		var t catalog.Type
+		if err := types.Scan(&t.OID, &t.Name.Schema, &t.Name.Name); err != nil {
+			return err
+		}
+		if known, ok := loaded.Type(t.OID); ok {
+			t = known
+		}
+		r.stable[t.OID] = uint32(200_000 + i)
+		t.OID = r.stable[t.OID]
+		c.Types = append(c.Types, t)
+	}
+	if err := types.Err(); err != nil {
 		return err
 	}
-	for i, oid := range oids {
-		r.stable[oid] = uint32(200_000 + i)
+	for i := range c.Types {
+		c.Types[i].Base, c.Types[i].Elem = r.oid(c.Types[i].Base), r.oid(c.Types[i].Elem)
 	}
 	for _, relation := range c.Relations {
 		for i := range relation.Columns {

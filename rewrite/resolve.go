@@ -124,6 +124,23 @@ func effectivePath(path []string) []string {
 	return append([]string{"pg_catalog"}, path...)
 }
 
+// catalogFirst refuses a search path on which an application's function, operator or type hides one of PostgreSQL's: what
+// is printed means PostgreSQL's own.
+func (a *analysis) catalogFirst() *sqlstate.Error {
+	for i, schema := range a.env.SearchPath {
+		if schema == "pg_catalog" {
+			for _, before := range a.env.SearchPath[:i] {
+				if a.env.Catalog.HasCode(before) {
+					return sqlstate.New(sqlstate.FeatureNotSupported,
+						"schema %q holds functions or types and stands before pg_catalog on the search path", before).
+						WithRule("search-path").WithHint("Leave pg_catalog out of search_path: then it comes first.")
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // addTable makes an entry of a table, notes its placeholder and gives the RangeVar its final form.
 func (a *analysis) addTable(r *pg_query.RangeVar) (*entry, *sqlstate.Error) {
 	relation, table, refusal := a.relation(r)
@@ -131,7 +148,8 @@ func (a *analysis) addTable(r *pg_query.RangeVar) (*entry, *sqlstate.Error) {
 		return nil, refusal
 	}
 	if !r.Inh {
-		return nil, a.refuse(sqlstate.FeatureNotSupported, "only", r.Location, "ONLY is not supported")
+		return nil, a.refuse(sqlstate.FeatureNotSupported, "only", r.Location, "ONLY is not supported").
+			WithHint("No table that is served has children: leave the word out.")
 	}
 	e := &entry{alias: r.Relname, table: table, relation: relation, placement: -1}
 	if r.Alias != nil {

@@ -204,6 +204,9 @@ func (c *condition) pins(yield func(*base, int32)) {
 }
 
 func (c *condition) export() *Condition {
+	if len(c.children) == 1 {
+		return c.children[0].export()
+	}
 	out := &Condition{Kind: c.kind, Operands: c.operands}
 	for _, child := range c.children {
 		out.Children = append(out.Children, child.export())
@@ -235,9 +238,6 @@ func (a *analysis) route(top *query) (route Route, pinned bool, refusal *sqlstat
 	all := &condition{kind: ConditionAnd, children: allConditions(top)}
 	if len(all.children) > 0 {
 		route.Condition = all.export()
-		if len(all.children) == 1 {
-			route.Condition = all.children[0].export()
-		}
 	}
 	return route, all.single() != 0 || len(a.sharded[0].table.Nodes) == 1, nil
 }

@@ -105,7 +105,7 @@ func (a *analysis) selectClauses(s *pg_query.SelectStmt) *sqlstate.Error {
 	case len(s.WindowClause) > 0:
 		return a.unsupported("WINDOW", "window", -1)
 	case len(s.LockingClause) > 0:
-		return a.unsupported("FOR UPDATE and its like", "locking", -1)
+		return a.unsupported("FOR UPDATE or FOR SHARE", "locking", -1)
 	case s.GroupDistinct:
 		return a.unsupported("GROUP BY DISTINCT", "group", -1)
 	case s.LimitOption == pg_query.LimitOption_LIMIT_OPTION_WITH_TIES:
@@ -132,7 +132,7 @@ func (a *analysis) from(n *pg_query.Node, q *query, sh *shape, nullable bool) *s
 	case *pg_query.Node_RangeFunction:
 		return a.unsupported("a function in FROM together with tables", "function-in-from", -1)
 	}
-	return a.unsupported(nodeKind(n)+" in FROM", "unknown-node", nodeLocation(n))
+	return a.unsupported(construct(n)+" in FROM", "unknown-node", nodeLocation(n))
 }
 
 func (a *analysis) fromSubselect(s *pg_query.RangeSubselect, q *query, nullable bool) *sqlstate.Error {
@@ -143,7 +143,7 @@ func (a *analysis) fromSubselect(s *pg_query.RangeSubselect, q *query, nullable 
 	case inner == nil || s.Alias == nil:
 		return a.unsupported("a sub-select in FROM without a name", "subselect-alias", -1)
 	case len(s.Alias.Colnames) > 0:
-		return a.unsupported("column names in the alias of a sub-select", "alias-columns", -1)
+		return a.unsupported("a list of column names in the alias of a sub-select", "alias-columns", -1)
 	}
 	sub, sh, refusal := a.selectLevel(inner, false)
 	if refusal != nil {
@@ -168,7 +168,7 @@ func (a *analysis) join(j *pg_query.JoinExpr, q *query, sh *shape, nullable bool
 	case j.Alias != nil:
 		return a.unsupported("an alias of a join", "join-alias", -1)
 	case j.Jointype != pg_query.JoinType_JOIN_INNER && j.Jointype != pg_query.JoinType_JOIN_LEFT:
-		return a.unsupported("RIGHT and FULL JOIN", "outer-join", -1).WithHint("Write it as LEFT JOIN.")
+		return a.unsupported("RIGHT or FULL JOIN", "outer-join", -1).WithHint("Write it as LEFT JOIN.")
 	}
 	left := j.Jointype == pg_query.JoinType_JOIN_LEFT
 	start := len(q.entries)
@@ -222,7 +222,7 @@ func (a *analysis) targets(list []*pg_query.Node, q *query, p place) ([]target, 
 	for _, n := range list {
 		t := n.GetResTarget()
 		if t == nil || len(t.Indirection) > 0 {
-			return nil, a.unsupported(nodeKind(n), "unknown-node", nodeLocation(n))
+			return nil, a.unsupported(construct(n), "unknown-node", nodeLocation(n))
 		}
 		ref := t.Val.GetColumnRef()
 		if ref != nil {
@@ -399,7 +399,7 @@ func (a *analysis) groupBy(s *pg_query.SelectStmt, q *query, sh *shape) *sqlstat
 			continue
 		}
 		if n.GetGroupingSet() != nil {
-			return a.unsupported("GROUPING SETS, CUBE and ROLLUP", "grouping-sets", n.GetGroupingSet().Location)
+			return a.unsupported("GROUPING SETS, CUBE or ROLLUP", "grouping-sets", n.GetGroupingSet().Location)
 		}
 		if refusal := a.expression(n, place{entries: q.entries, clause: "GROUP BY", rule: "group"}); refusal != nil {
 			return refusal

@@ -50,13 +50,25 @@ func (p *Plan) sql() string {
 		b.WriteString(fragment)
 		if i < len(p.Text.Tables) {
 			table := p.Route.Tables[p.Text.Tables[i]].Table
-			b.WriteString(table.Name.Name)
+			b.WriteString(quoted(table.Name.Name))
 			if table.Placement == policy.Sharded {
 				b.WriteString("_*")
 			}
 		}
 	}
 	return b.String()
+}
+
+// quoted quotes a name where SQL would need it.
+func quoted(name string) string {
+	plain := name != ""
+	for i, r := range name {
+		plain = plain && (r == '_' || r >= 'a' && r <= 'z' || i > 0 && r >= '0' && r <= '9')
+	}
+	if plain {
+		return name
+	}
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
 func (p *Plan) inputText(in Input) string {

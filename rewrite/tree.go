@@ -174,7 +174,25 @@ func names(list []*pg_query.Node) ([]string, bool) {
 	return out, true
 }
 
-// nodeKind names a node for messages: "SubLink", "CommonTableExpr".
+// construct names a node for messages, in SQL's words where it has some.
+func construct(n *pg_query.Node) string {
+	kind := nodeKind(n)
+	if words, ok := constructs[kind]; ok {
+		return words
+	}
+	return kind
+}
+
+var constructs = map[string]string{
+	"RowExpr": "a row value", "A_Indirection": "a field or subscript of a value", "RangeTableSample": "TABLESAMPLE",
+	"RangeTableFunc": "XMLTABLE", "GroupingFunc": "GROUPING", "NamedArgExpr": "a named argument", "XmlExpr": "an XML expression",
+	"XmlSerialize": "XMLSERIALIZE", "CurrentOfExpr": "WHERE CURRENT OF", "JsonIsPredicate": "IS JSON",
+	"JsonObjectConstructor": "JSON_OBJECT", "JsonArrayConstructor": "JSON_ARRAY", "JsonArrayQueryConstructor": "JSON_ARRAY",
+	"JsonAggConstructor": "JSON_OBJECTAGG or JSON_ARRAYAGG", "MultiAssignRef": "an assignment to several columns at once",
+	"AStar": "*", "A_Star": "*", "MergeSupportFunc": "MERGE_ACTION", "ParamRef": "a parameter here",
+}
+
+// nodeKind names a node: "SubLink", "CommonTableExpr".
 func nodeKind(n *pg_query.Node) string {
 	m := n.ProtoReflect()
 	if f := m.WhichOneof(m.Descriptor().Oneofs().Get(0)); f != nil {

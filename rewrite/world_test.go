@@ -99,6 +99,7 @@ type recordedCatalog struct {
 	Schemas   []string
 	Relations []*catalog.Relation
 	System    []catalog.Name
+	Types     []catalog.Type
 	Functions []catalog.Name
 }
 
@@ -107,7 +108,7 @@ func (r *recordedCatalog) catalog() *catalog.Catalog {
 	for _, name := range r.System {
 		relations = append(relations, &catalog.Relation{Name: name, Kind: catalog.View})
 	}
-	return catalog.New(1, r.Schemas, relations, nil, r.Functions)
+	return catalog.New(1, r.Schemas, relations, r.Types, r.Functions)
 }
 
 // recordedAnswer is one element of testdata/describe.json.

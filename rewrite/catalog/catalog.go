@@ -12,6 +12,7 @@ type Catalog struct {
 	relations map[Name]*Relation
 	types     map[uint32]Type
 	functions map[Name]bool
+	code      map[string]bool // schemas that hold functions, or types that are not those of tables
 }
 
 // Name is a schema-qualified name, unquoted, as pg_class stores it.
@@ -79,7 +80,7 @@ type Type struct {
 func New(version uint64, schemas []string, relations []*Relation, types []Type, functions []Name) *Catalog {
 	c := &Catalog{version: version, schemas: make(map[string]bool, len(schemas)),
 		relations: make(map[Name]*Relation, len(relations)), types: make(map[uint32]Type, len(types)),
-		functions: make(map[Name]bool, len(functions))}
+		functions: make(map[Name]bool, len(functions)), code: make(map[string]bool)}
 	for _, s := range schemas {
 		c.schemas[s] = true
 	}
@@ -88,9 +89,13 @@ func New(version uint64, schemas []string, relations []*Relation, types []Type, 
 	}
 	for _, t := range types {
 		c.types[t.OID] = t
+		if t.Kind != 'c' && t.Elem == 0 {
+			c.code[t.Name.Schema] = true
+		}
 	}
 	for _, f := range functions {
 		c.functions[f] = true
+		c.code[f.Schema] = true
 	}
 	return c
 }
@@ -114,6 +119,10 @@ func (c *Catalog) Find(name string, schemas []string) *Relation {
 	}
 	return nil
 }
+
+// HasCode reports that a schema holds functions, or types that are not those of its tables, so that names in it may hide
+// what pg_catalog has under the same name. Operators are made of functions, which commonly stand beside them.
+func (c *Catalog) HasCode(schema string) bool { return c.code[schema] }
 
 // UserFunction reports whether a function of that name exists in that schema, which is not pg_catalog.
 func (c *Catalog) UserFunction(name Name) bool { return c.functions[name] }
