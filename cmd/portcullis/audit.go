@@ -9,12 +9,11 @@ import (
 )
 
 func auditCommand(g *globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "Read the audit log"}
 	var log, anchors, key string
 	verify := &cobra.Command{
 		Use:     "verify",
 		Short:   "Find any edit, deletion, insertion, reordering or truncation of the audit log",
-		Example: "  portcullis audit verify -c portcullis.yaml\n  portcullis audit verify --log copy.jsonl --anchors anchors --key audit.pub",
+		Example: "  portcullis audit verify -c portcullis.yaml\n  portcullis audit verify --log copy.jsonl --anchors audit.jsonl.anchors --key audit.jsonl.key.pub",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if log == "" || anchors == "" || key == "" {
@@ -33,8 +32,7 @@ func auditCommand(g *globals) *cobra.Command {
 	verify.Flags().StringVar(&log, "log", "", "the log (that of the configuration)")
 	verify.Flags().StringVar(&anchors, "anchors", "", "the anchor file (that of the configuration)")
 	verify.Flags().StringVar(&key, "key", "", "the signing key, or its public part (that of the configuration)")
-	cmd.AddCommand(verify, auditShowCommand(g))
-	return cmd
+	return group("audit", "Read the audit log", "  portcullis audit verify -c portcullis.yaml", verify, auditShowCommand(g))
 }
 
 func or(given, otherwise string) string {

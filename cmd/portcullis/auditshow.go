@@ -121,6 +121,10 @@ func showEvents(out io.Writer, log io.Reader, last int, kinds []string, asJSON b
 	return nil
 }
 
+// constantMark stands in the log for each constant of a statement that was refused before it had a plan: its scanner marks
+// them by bytes that are no UTF-8 (package scan), and the log keeps such a byte as the replacement character.
+const constantMark = "\ufffd"
+
 // line is the event on one line.
 func (e *shownEvent) line() string {
 	what := e.Action
@@ -130,7 +134,8 @@ func (e *shownEvent) line() string {
 	case len(e.Columns) > 0:
 		what = columnUses(e.Columns)
 	}
-	return strings.TrimRight(fmt.Sprintf("%s %-8s %-7s %-24s %s", e.Time.UTC().Format(time.TimeOnly), e.User, e.Decision, what, e.Statement), " ")
+	statement := strings.ReplaceAll(e.Statement, constantMark, "?")
+	return strings.TrimRight(fmt.Sprintf("%s %-8s %-7s %-24s %s", e.Time.UTC().Format(time.TimeOnly), e.User, e.Decision, what, statement), " ")
 }
 
 // columnUses writes "search email, reveal ssn phone".

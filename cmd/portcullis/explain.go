@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +31,10 @@ func explainCommand(g *globals) *cobra.Command {
 }
 
 func explain(cmd *cobra.Command, g *globals, user, database, sql string) error {
+	asJSON, err := g.json()
+	if err != nil {
+		return err
+	}
 	c, p, err := g.load()
 	if err != nil {
 		return err
@@ -46,8 +52,7 @@ func explain(cmd *cobra.Command, g *globals, user, database, sql string) error {
 	case d == nil:
 		return usageError{fmt.Errorf("database %q is not in the configuration", database)}
 	case p.Databases[database].Transparent():
-		fmt.Fprintln(cmd.OutOrStdout(), "relayed as written: the database protects and shards nothing")
-		return nil
+		return printExplained(cmd.OutOrStdout(), []explained{{Plan: "relayed as written: the database protects and shards nothing\n"}}, asJSON)
 	}
 	logical, err := schema.OpenLogical(d.Logical.Reveal(), schema.LogicalOptions{})
 	if err != nil {
@@ -61,9 +66,14 @@ func explain(cmd *cobra.Command, g *globals, user, database, sql string) error {
 	}
 	env := &rewrite.Env{Generation: p.Generation, Database: p.Databases[database], View: u.Views[database], Catalog: catalog,
 		SearchPath: []string{"public"}}
-	text, refusal := explainText(ctx, rewrite.New(logical, rewrite.DefaultLimits()), sql, env)
-	fmt.Fprint(cmd.OutOrStdout(), text)
-	if refusal != nil {
+	explained, err := explainAll(ctx, rewrite.New(logical, rewrite.DefaultLimits()), sql, env)
+	if err != nil {
+		return err
+	}
+	if err := printExplained(cmd.OutOrStdout(), explained, asJSON); err != nil {
+		return err
+	}
+	if explained[len(explained)-1].Refusal != nil {
 		return errReported
 	}
 	return nil
@@ -71,32 +81,90 @@ func explain(cmd *cobra.Command, g *globals, user, database, sql string) error {
 
 var errNoStatement = errors.New("there is no statement")
 
-// explainText prints each statement's plan, until one is refused.
-func explainText(ctx context.Context, planner *rewrite.Planner, sql string, env *rewrite.Env) (string, error) {
-	statements, refusal := planner.Prepare(ctx, sql)
-	if refusal != nil {
-		return refusalText(refusal), refusal
-	}
-	if len(statements) == 0 {
-		return "", errNoStatement
-	}
-	text := ""
-	for i, s := range statements {
-		if i > 0 {
-			text += "\n"
-		}
-		plan, refusal := planner.Plan(ctx, s, env)
-		if refusal != nil {
-			return text + refusalText(refusal), refusal
-		}
-		text += plan.String()
-	}
-	return text, nil
+// explained is what would be done with one statement. Its JSON form is for programs.
+type explained struct {
+	Statement string   `json:"statement,omitempty"` // logical text without constants
+	Plan      string   `json:"plan,omitempty"`      // as people read it
+	Nodes     []string `json:"nodes,omitempty"`     // where they follow from the statement's text
+	Touched   []touch  `json:"touched,omitempty"`
+	Refusal   *refusal `json:"refusal,omitempty"`
 }
 
-// refusalText prints a refusal as golden files do.
-func refusalText(e *sqlstate.Error) string {
-	text := fmt.Sprintf("%-8s %s\n", e.Code, e.Message)
+// touch is one protected column that a statement reaches.
+type touch struct {
+	Table  string `json:"table"`
+	Column string `json:"column"`
+	Use    string `json:"use"`
+	Rule   string `json:"rule"`
+}
+
+type refusal struct {
+	SQLState string `json:"sqlstate"`
+	Message  string `json:"message"`
+	Detail   string `json:"detail,omitempty"`
+	Hint     string `json:"hint,omitempty"`
+	Rule     string `json:"rule,omitempty"`
+	Position int    `json:"position,omitempty"` // characters, from 1
+}
+
+func refusalOf(e *sqlstate.Error) *refusal {
+	return &refusal{SQLState: e.Code.String(), Message: e.Message, Detail: e.Detail, Hint: e.Hint, Rule: e.Rule, Position: e.Position}
+}
+
+// explainAll explains each statement, until one is refused. It returns at least one.
+func explainAll(ctx context.Context, planner *rewrite.Planner, sql string, env *rewrite.Env) ([]explained, error) {
+	statements, refused := planner.Prepare(ctx, sql)
+	if refused != nil {
+		return []explained{{Refusal: refusalOf(refused)}}, nil
+	}
+	if len(statements) == 0 {
+		return nil, errNoStatement
+	}
+	var all []explained
+	for _, s := range statements {
+		plan, refused := planner.Plan(ctx, s, env)
+		if refused != nil {
+			return append(all, explained{Refusal: refusalOf(refused)}), nil
+		}
+		e := explained{Statement: plan.Logical, Plan: plan.String()}
+		for _, t := range plan.Touched {
+			e.Touched = append(e.Touched, touch{Table: t.Column.Table.String(), Column: t.Column.Column, Use: t.Use, Rule: t.Rule})
+		}
+		if e.Nodes, refused = literalNodes(ctx, env.Database, plan, s); refused != nil {
+			e.Refusal = refusalOf(refused)
+			return append(all, e), nil
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+// printExplained prints statements, for people with an empty line between two.
+func printExplained(out io.Writer, all []explained, asJSON bool) error {
+	if asJSON {
+		return printJSON(out, all)
+	}
+	for i, e := range all {
+		text := e.Plan
+		if len(e.Nodes) > 0 {
+			text += fmt.Sprintf("%-8s %s\n", "nodes", strings.Join(e.Nodes, ", "))
+		}
+		if e.Refusal != nil {
+			text += e.Refusal.text()
+		}
+		if i > 0 {
+			text = "\n" + text
+		}
+		if _, err := io.WriteString(out, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// text prints a refusal as golden files do.
+func (e *refusal) text() string {
+	text := fmt.Sprintf("%-8s %s\n", e.SQLState, e.Message)
 	if e.Detail != "" {
 		text += fmt.Sprintf("%-8s %s\n", "detail", e.Detail)
 	}

@@ -51,6 +51,24 @@ func printJSON(w io.Writer, value any) error {
 	return e.Encode(value)
 }
 
+// group is a command that only holds others: alone it prints its help, and what it does not hold is a usage error.
+func group(use, short, example string, members ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     use,
+		Short:   short,
+		Example: example,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("there is no command %q", cmd.CommandPath()+" "+args[0])}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(members...)
+	return cmd
+}
+
 // noArguments refuses arguments, as a usage error.
 func noArguments(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {

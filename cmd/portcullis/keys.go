@@ -20,8 +20,7 @@ import (
 )
 
 func keysCommand(g *globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "Make, list and rotate keysets"}
-	cmd.AddCommand(&cobra.Command{
+	return group("keys", "Make, list and rotate keysets", "  portcullis keys init -c portcullis.yaml", &cobra.Command{
 		Use:     "init",
 		Short:   "Make the local key file and the keysets that the configuration names, where they are missing",
 		Example: "  portcullis keys init -c portcullis.yaml",
@@ -62,7 +61,6 @@ func keysCommand(g *globals) *cobra.Command {
 			return nil
 		},
 	})
-	return cmd
 }
 
 func initKeys(ctx context.Context, c *config.Config, out io.Writer) error {

@@ -66,21 +66,16 @@ func (p program) run(ctx context.Context, args []string) int {
 }
 
 func rootCommand(p *program) *cobra.Command {
-	root := &cobra.Command{
-		Use:           "portcullis",
-		Short:         "A PostgreSQL gateway that encrypts, masks and shards",
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Args:          noArguments,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	g := &globals{environ: p.environ}
+	root := group("portcullis", "A PostgreSQL gateway that encrypts, masks and shards",
+		"  portcullis demo\n  portcullis serve -c portcullis.yaml",
+		serveCommand(g), demoCommand(p), checkCommand(g), explainCommand(g), keysCommand(g), schemaCommand(g), userCommand(),
+		auditCommand(g), versionCommand(g))
+	root.SilenceUsage, root.SilenceErrors = true, true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	flags := root.PersistentFlags()
 	flags.StringVarP(&g.path, "config", "c", "portcullis.yaml", "configuration file")
 	flags.StringVar(&g.output, "output", "text", "text or json")
 	flags.StringArrayVar(&g.set, "set", nil, "override a key of the configuration: --set listen.address=127.0.0.1:7000")
-	root.AddCommand(serveCommand(g), demoCommand(p), checkCommand(g), explainCommand(g), keysCommand(g), schemaCommand(g),
-		userCommand(g), auditCommand(g), versionCommand(g))
 	return root
 }

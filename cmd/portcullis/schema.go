@@ -13,27 +13,24 @@ import (
 )
 
 func schemaCommand(g *globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "schema", Short: "Bring logical database and shards to what the configuration wants"}
-	cmd.AddCommand(&cobra.Command{
-		Use:     "apply",
-		Short:   "Make the logical database, the tables of every node, and what sealed columns need",
-		Example: "  portcullis schema apply -c portcullis.yaml",
-		Args:    noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return eachDatabase(g, func(c *config.Database, p *policy.Database) error {
-				return applySchema(cmd.Context(), c, p, func(step string) { fmt.Fprintln(cmd.OutOrStdout(), step) })
-			})
-		},
-	}, &cobra.Command{
-		Use:     "check",
-		Short:   "Name everything that differs from what the configuration wants",
-		Example: "  portcullis schema check -c portcullis.yaml",
-		Args:    noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return checkSchemas(cmd, g)
-		},
-	})
-	return cmd
+	return group("schema", "Bring logical database and shards to what the configuration wants",
+		"  portcullis schema apply -c portcullis.yaml", &cobra.Command{
+			Use:     "apply",
+			Short:   "Make the logical database, the tables of every node, and what sealed columns need",
+			Example: "  portcullis schema apply -c portcullis.yaml",
+			Args:    noArguments,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return applySchemas(cmd, g)
+			},
+		}, &cobra.Command{
+			Use:     "check",
+			Short:   "Name everything that differs from what the configuration wants",
+			Example: "  portcullis schema check -c portcullis.yaml --output json",
+			Args:    noArguments,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return checkSchemas(cmd, g)
+			},
+		})
 }
 
 func eachDatabase(g *globals, work func(*config.Database, *policy.Database) error) error {
@@ -60,7 +57,38 @@ func endpoints(c *config.Database) schema.Databases {
 	return at
 }
 
-func applySchema(ctx context.Context, c *config.Database, p *policy.Database, progress func(string)) error {
+// applied is what schema apply did to one database, for programs.
+type applied struct {
+	Database string           `json:"database"`
+	Changes  int              `json:"changes"`
+	Warnings []schema.Finding `json:"warnings"`
+}
+
+func applySchemas(cmd *cobra.Command, g *globals) error {
+	asJSON, err := g.json()
+	if err != nil {
+		return err
+	}
+	progress := func(step string) { fmt.Fprintln(cmd.OutOrStdout(), step) }
+	if asJSON {
+		progress = func(string) {}
+	}
+	all := []applied{}
+	err = eachDatabase(g, func(c *config.Database, p *policy.Database) error {
+		result, err := applySchema(cmd.Context(), c, p, progress)
+		if err != nil {
+			return err
+		}
+		all = append(all, applied{Database: c.Name, Changes: result.Changes, Warnings: append([]schema.Finding{}, result.Warnings...)})
+		return nil
+	})
+	if err != nil || !asJSON {
+		return err
+	}
+	return printJSON(cmd.OutOrStdout(), all)
+}
+
+func applySchema(ctx context.Context, c *config.Database, p *policy.Database, progress func(string)) (schema.Result, error) {
 	d := schema.Deployment{Databases: endpoints(c), SchemaFile: c.Schema, SeedFile: c.Seed, Progress: progress}
 	for _, file := range []struct {
 		path string
@@ -71,12 +99,11 @@ func applySchema(ctx context.Context, c *config.Database, p *policy.Database, pr
 		}
 		text, err := os.ReadFile(file.path)
 		if err != nil {
-			return err
+			return schema.Result{}, err
 		}
 		*file.text = string(text)
 	}
-	_, err := schema.Apply(ctx, p, d)
-	return err
+	return schema.Apply(ctx, p, d)
 }
 
 func checkSchemas(cmd *cobra.Command, g *globals) error {
@@ -84,7 +111,7 @@ func checkSchemas(cmd *cobra.Command, g *globals) error {
 	if err != nil {
 		return err
 	}
-	var all []schema.Finding
+	all := []schema.Finding{}
 	fatal := false
 	err = eachDatabase(g, func(c *config.Database, p *policy.Database) error {
 		findings, err := schema.Check(cmd.Context(), p, endpoints(c))

@@ -13,9 +13,8 @@ import (
 	"github.com/portcullisdb/portcullis/gateway/wire"
 )
 
-func userCommand(*globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "user", Short: "What users of the configuration need"}
-	cmd.AddCommand(&cobra.Command{
+func userCommand() *cobra.Command {
+	return group("user", "What users of the configuration need", "  portcullis user verifier < password.txt", &cobra.Command{
 		Use:     "verifier",
 		Short:   "Make the SCRAM verifier of a password read from standard input",
 		Long:    "Make the SCRAM verifier of a password read from standard input, in the form that PostgreSQL stores.",
@@ -34,7 +33,6 @@ func userCommand(*globals) *cobra.Command {
 			return nil
 		},
 	})
-	return cmd
 }
 
 // readPassword asks at a terminal, without echo, or reads one line.
