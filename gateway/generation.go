@@ -137,7 +137,7 @@ func (g *Gateway) readDatabase(ctx context.Context, c *config.Config, dc *config
 	d.Catalog = d.catalog.Load
 	d.Planner = rewrite.New(d.logical, rewrite.Limits{
 		Scan: scan.Limits{Bytes: c.Limits.StatementBytes, Tokens: c.Limits.StatementTokens, Depth: c.Limits.StatementDepth,
-			Chain: c.Limits.StatementChain},
+			Chain: c.Limits.StatementChain}.Within(scan.ThreadStackBytes()),
 		Parses: parsesMax, CacheEntries: c.Limits.Plans})
 	var before *execute.Runner
 	if previous != nil && previous.databases[dc.Name] != nil {

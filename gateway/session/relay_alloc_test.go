@@ -104,14 +104,14 @@ func (r *relay) turn(tb testing.TB, client, server *peer, ask, answer []byte) {
 	client.receive(tb, len(answer))
 }
 
-// A relayed transaction allocates nothing.
+// A relayed transaction allocates nothing. The race detector makes pools forget, so it is not counted there.
 func TestRelayedTransactionAllocatesNothing(t *testing.T) {
 	r, client, server := relayPair(t)
 	state := &State{}
 	r.session.options, r.session.state = &Options{State: func() *State { return state }}, state
 	ask, answer := exchange(10)
 	r.turn(t, client, server, ask, answer)
-	if n := testing.AllocsPerRun(200, func() { r.turn(t, client, server, ask, answer) }); n != 0 {
+	if n := testing.AllocsPerRun(200, func() { r.turn(t, client, server, ask, answer) }); n != 0 && !raceDetector {
 		t.Errorf("%v allocations for each transaction", n)
 	}
 }
