@@ -122,6 +122,7 @@ func TestFaultsLeaveNothingHalfDone(t *testing.T) {
 		},
 	}
 	for what, scenario := range scenarios {
+		lostCommits := 0
 		for n := 1; ; n++ {
 			before, name := state(), fmt.Sprintf("%s %d", what, n)
 			conn := s.connect("app")
@@ -131,6 +132,9 @@ func TestFaultsLeaveNothingHalfDone(t *testing.T) {
 			_ = conn.Close(testContext(t))
 			after := state()
 			var told *pgconn.PgError
+			if errors.As(err, &told) && told.Code == "08007" {
+				lostCommits++
+			}
 			unknown := errors.As(err, &told) && (told.Code == "08007" || told.Code == "08006" && what == "one statement")
 			switch {
 			case committed && after != name:
@@ -147,6 +151,9 @@ func TestFaultsLeaveNothingHalfDone(t *testing.T) {
 					t.Fatalf("%s, without a fault: %v", what, err)
 				}
 				t.Logf("%s: %d operations", what, n-1)
+				if lostCommits == 0 && what != "one statement" {
+					t.Errorf("%s: no fault was in COMMIT", what)
+				}
 				break
 			}
 		}

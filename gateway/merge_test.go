@@ -45,6 +45,47 @@ func TestMergesAsPostgreSQLDoes(t *testing.T) {
 	}
 }
 
+// What cannot be answered is the error that PostgreSQL gives, also where several nodes are asked.
+func TestMergeErrors(t *testing.T) {
+	s := newShop(t)
+	app := s.connect("app")
+	for sql, code := range map[string]string{
+		"SELECT id FROM samples ORDER BY id LIMIT -1":  "2201W",
+		"SELECT id FROM samples ORDER BY id OFFSET -1": "2201X",
+		"SELECT id FROM samples WHERE id = 1 LIMIT -1": "2201W",
+		"SELECT id FROM samples WHERE id = 'one'":      "22P02",
+		"INSERT INTO samples (id) VALUES (1), (2)":     "0A000",
+		"INSERT INTO samples (id) VALUES (NULL)":       "23502",
+		"UPDATE samples SET i4 = 1":                    "0A000",
+	} {
+		for _, mode := range modes {
+			_, err := tryRows(t, app, sql, mode)
+			if e := wantCode(t, err, code); e == nil {
+				t.Errorf("%s: no error", sql)
+			}
+		}
+	}
+	mustExec(t, app, "INSERT INTO samples (id, i8) VALUES (1, 9223372036854775807)")
+	mustExec(t, app, "INSERT INTO samples (id, i8) VALUES (2, 9223372036854775807)")
+	if got := rows(t, app, "SELECT sum(i8) FROM samples"); got != "18446744073709551614" {
+		t.Errorf("sum %q", got)
+	}
+}
+
+// Groups that need more memory than the limit are an error, and the session goes on.
+func TestMergeMemoryIsBounded(t *testing.T) {
+	s := newShopWith(t, Options{}, "audit:", "limits: {merge_bytes: 64kB}\naudit:")
+	app := s.connect("app")
+	for id := range 12 {
+		mustExec(t, app, "INSERT INTO samples (id, t) VALUES ($1, $2)", id, strings.Repeat(fmt.Sprint(id), 10_000))
+	}
+	_, err := tryRows(t, app, "SELECT t, count(*) FROM samples GROUP BY t")
+	wantCode(t, err, "54000")
+	if got := rows(t, app, "SELECT count(*) FROM samples"); got != "12" {
+		t.Errorf("afterwards: %q", got)
+	}
+}
+
 // sample makes the values of a row, many of them equal and some NULL.
 func sample(r *rand.Rand, id int) []string {
 	or := func(format string, args ...any) string {

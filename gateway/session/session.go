@@ -139,10 +139,14 @@ func (s *Session) serve() {
 	}
 }
 
-// read returns the client's next message. Before it waits, all answers are sent.
+// read returns the client's next message. Before it waits, all answers are sent; they are also when a client goes on
+// asking without ever waiting for them.
 func (s *Session) read() (wire.Message, error) {
-	if !s.conn.Buffered() {
+	buffered := s.conn.Buffered()
+	if !buffered || s.protocol.tail.Full() {
 		s.drainPending()
+	}
+	if !buffered || s.conn.Out.Full() {
 		if err := s.conn.Flush(s.working); err != nil {
 			return wire.Message{}, err
 		}
