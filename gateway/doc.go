@@ -64,6 +64,10 @@
 // once and leaves the block failed: 25P02 until its end, and COMMIT answers ROLLBACK. COMMIT goes first where rows were
 // written, then to those that were only read; a connection that is lost in between is 08007, because nobody knows.
 //
+// A session keeps its server connections, one for each datasource that it has used. Between transactions they are parked:
+// when a datasource has no place left for another session's connection, a parked one is closed for it, and its session
+// connects again when it needs to.
+//
 // # Cancellation and the end
 //
 // A cancel request finds its session by the process id and secret that BackendKeyData gave, and becomes a cancel

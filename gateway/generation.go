@@ -217,7 +217,7 @@ func (g *Gateway) dialer(c *config.Config, dc *config.Database, d *database) fun
 		if !ok {
 			return nil, nil, fmt.Errorf("datasource %q is not configured", datasource)
 		}
-		release, err := d.slot(ctx, datasource)
+		release, err := g.slot(ctx, d, datasource)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -231,18 +231,34 @@ func (g *Gateway) dialer(c *config.Config, dc *config.Database, d *database) fun
 	}
 }
 
-// slot waits for one of the connections that a datasource may have.
-func (d *database) slot(ctx context.Context, datasource string) (release func(), err error) {
+// slotInterval is the time between two looks for a connection that its session does not use.
+const slotInterval = 10 * time.Millisecond
+
+// slot waits for one of the connections that a datasource may have. Those that sessions hold between their transactions
+// are taken away for it.
+func (g *Gateway) slot(ctx context.Context, d *database, datasource string) (release func(), err error) {
 	slots := d.slots[datasource]
 	if slots == nil {
 		return func() {}, nil
 	}
-	select {
-	case slots <- struct{}{}:
-		return func() { <-slots }, nil
-	case <-ctx.Done():
-		return nil, sqlstate.New(sqlstate.TooManyConnections, "datasource %q has no free connection", datasource).
-			WithHint("Raise pool.max of the datasource, which has %d.", cap(slots))
+	release = func() { <-slots }
+	for {
+		select {
+		case slots <- struct{}{}:
+			return release, nil
+		default:
+		}
+		if g.registry.TakeAway(&d.Database, datasource) {
+			continue
+		}
+		select {
+		case slots <- struct{}{}:
+			return release, nil
+		case <-time.After(slotInterval):
+		case <-ctx.Done():
+			return nil, sqlstate.New(sqlstate.TooManyConnections, "datasource %q has no free connection", datasource).
+				WithHint("Raise pool.max of the datasource, which has %d.", cap(slots))
+		}
 	}
 }
 

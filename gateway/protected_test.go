@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -307,6 +308,56 @@ func (s *shop) lastEvent() map[string]any {
 		if event["kind"] != "batch" {
 			return event
 		}
+	}
+}
+
+// More clients than connections: each gets one for its transaction, and gives it up when others wait.
+func TestClientsShareConnections(t *testing.T) {
+	s := newShopWith(t, Options{}, `ds_0: {url: "${DS_0}"}`, `ds_0: {url: "${DS_0}", pool: {max: 2}}`)
+	insertCustomers(t, s.connect("app"), 4)
+	var clients []*pgx.Conn
+	for range 6 {
+		clients = append(clients, s.connect("app"))
+	}
+	for round := range 3 {
+		for i, c := range clients {
+			mustExec(t, c, "SET application_name = 'client "+fmt.Sprint(i)+"'")
+			if got := rows(t, c, "SELECT name FROM customers WHERE id = $1", 1); got != "name 1" {
+				t.Errorf("round %d, client %d: %q", round, i, got)
+			}
+		}
+	}
+	var wait sync.WaitGroup
+	for _, c := range clients {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			for range 10 {
+				if _, err := c.Exec(context.Background(), "UPDATE customers SET points = points + 1 WHERE id = 1"); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+	}
+	wait.Wait()
+	if got := rows(t, clients[0], "SELECT points FROM customers WHERE id = 1"); got != "61" {
+		t.Errorf("points %q", got)
+	}
+	// A connection in a transaction is nobody else's.
+	for _, c := range clients[:2] {
+		mustExec(t, c, "BEGIN")
+		rows(t, c, "SELECT name FROM customers WHERE id = 1")
+	}
+	ctx, cancel := context.WithTimeout(testContext(t), 300*time.Millisecond)
+	defer cancel()
+	if _, err := clients[2].Exec(ctx, "SELECT name FROM customers WHERE id = 1"); err == nil {
+		t.Error("a connection in a transaction was taken away")
+	}
+	for _, c := range clients[:2] {
+		mustExec(t, c, "COMMIT")
+	}
+	if got := rows(t, clients[3], "SELECT name FROM customers WHERE id = 1"); got != "name 1" {
+		t.Errorf("%q", got)
 	}
 }
 

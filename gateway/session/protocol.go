@@ -106,6 +106,7 @@ func (s *Session) readyForQuery() {
 	if s.tx.idle() {
 		s.closePortals()
 		s.tx = transaction{}
+		s.parkServers()
 	}
 	s.report()
 	s.conn.Out.ReadyForQuery(s.tx.status())

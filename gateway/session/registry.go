@@ -84,6 +84,22 @@ func (r *Registry) Cancel(ctx context.Context, key *wire.CancelKey) {
 	s.Cancel(ctx)
 }
 
+// TakeAway ends one connection to a datasource that a session of the database holds without using it, so that another
+// session can have its place. It is false if there is none.
+func (r *Registry) TakeAway(database *Database, datasource string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.sessions {
+		s.mu.Lock()
+		sv := s.servers[datasource]
+		s.mu.Unlock()
+		if sv != nil && sv.database == database && sv.takeAway() {
+			return true
+		}
+	}
+	return false
+}
+
 // Drain tells every session to end with 57P01 as soon as it is in no transaction, and lets no more in.
 func (r *Registry) Drain() {
 	r.mu.Lock()

@@ -56,7 +56,7 @@ func (r *relay) connect() *sqlstate.Error {
 	if err != nil {
 		return s.dialError(datasource, err)
 	}
-	sv := newServer(server, release)
+	sv := newServer(s.database, server, release)
 	s.mu.Lock()
 	s.servers[datasource] = sv
 	s.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 
 	"github.com/portcullisdb/portcullis/gateway/execute"
 	"github.com/portcullisdb/portcullis/gateway/pool"
@@ -11,10 +12,16 @@ import (
 )
 
 // server is the session's connection to one datasource, with what the session has done to it.
+//
+// Between transactions it is parked: then the Registry may take it away, for a session that waits for one. parked decides
+// whose it is; held is the session's own note that it is not parked.
 type server struct {
 	*execute.Backend
-	release func() // of its place among the datasource's connections
-	begun   bool   // BEGIN was sent, or is queued
+	database *Database
+	release  func() // of its place among the datasource's connections
+	parked   atomic.Bool
+	held     bool
+	begun    bool // BEGIN was sent, or is queued
 
 	applied   map[string]string // settings as the server has them; never modified, but replaced
 	appliedAt uint64            // settings.version at that time
@@ -23,8 +30,34 @@ type server struct {
 	savedAt uint64
 }
 
-func newServer(conn *pool.Server, release func()) *server {
-	return &server{Backend: execute.NewBackend(conn), release: release}
+func newServer(database *Database, conn *pool.Server, release func()) *server {
+	return &server{Backend: execute.NewBackend(conn), database: database, release: release, held: true}
+}
+
+// park lets go of the connection until the next transaction.
+func (sv *server) park() {
+	if sv.held && !sv.begun && !sv.Unsynced {
+		sv.held = false
+		sv.parked.Store(true)
+	}
+}
+
+// hold takes the connection back; it is false if it was taken away.
+func (sv *server) hold() bool {
+	if !sv.held {
+		sv.held = sv.parked.CompareAndSwap(true, false)
+	}
+	return sv.held
+}
+
+// takeAway ends a parked connection. It may be called from any goroutine; it is false if the session uses the connection.
+func (sv *server) takeAway() bool {
+	if !sv.parked.CompareAndSwap(true, false) {
+		return false
+	}
+	_ = sv.Server.Close() // it may be broken already
+	sv.release()
+	return true
 }
 
 func (sv *server) committed() { sv.begun, sv.saved = false, nil }
@@ -40,6 +73,10 @@ func (sv *server) rolledBack() {
 // session's settings, in the session's block. What that takes is queued, not sent.
 func (s *Session) server(ctx context.Context, datasource string) (*server, *sqlstate.Error) {
 	sv := s.servers[datasource]
+	if sv != nil && (!sv.hold() || sv.database != s.database && !sv.begun && !sv.Unsynced) {
+		s.dropServer(datasource)
+		sv = nil
+	}
 	if sv != nil && sv.Broken() {
 		lost := sv.begun || sv.Unsynced
 		s.dropServer(datasource)
@@ -75,7 +112,7 @@ func (s *Session) connect(ctx context.Context, datasource string) (*server, *sql
 		s.log.Error("could not connect", "datasource", datasource, "error", err)
 		return nil, sqlstate.New(sqlstate.ConnectionFailure, "could not connect to datasource %q", datasource)
 	}
-	sv := newServer(conn, release)
+	sv := newServer(s.database, conn, release)
 	sv.applied, sv.appliedAt = params, s.settings.version
 	s.mu.Lock()
 	s.servers[datasource] = sv
@@ -132,8 +169,17 @@ func (s *Session) dropServer(datasource string) {
 	s.mu.Lock()
 	delete(s.servers, datasource)
 	s.mu.Unlock()
-	_ = sv.Server.Close() // it may be broken already
-	sv.release()
+	if sv.hold() {
+		_ = sv.Server.Close() // it may be broken already
+		sv.release()
+	}
+}
+
+// parkServers lets go of all connections: no transaction is open.
+func (s *Session) parkServers() {
+	for _, sv := range s.servers {
+		sv.park()
+	}
 }
 
 func (s *Session) closeServers() {
