@@ -31,8 +31,11 @@ type cached struct {
 
 type answer struct {
 	plan    *Plan
-	refusal *sqlstate.Error // Position relative to the statement
-	pinned  []int
+	refusal *sqlstate.Error
+	// token is the number of the token that the refusal points at, -1 for none: statements of one skeleton have the same
+	// tokens, but not at the same places.
+	token  int
+	pinned []int
 }
 
 // questionMax bounds the bytes of a question that is kept: a skeleton, or the values of its pinned literals. Longer ones
@@ -77,14 +80,17 @@ func (c *cache) plan(s *Statement, env *Env, make func() (answer, bool)) (*Plan,
 	return a.give(s)
 }
 
-// give returns the answer with the position of a refusal in the string that s came from.
+// give returns the answer, with the position of a refusal in the string that s came from.
 func (a answer) give(s *Statement) (*Plan, *sqlstate.Error) {
 	if a.refusal == nil {
 		return a.plan, nil
 	}
 	out := *a.refusal
-	if out.Position > 0 {
-		out.Position += s.start
+	out.Position = 0
+	if a.token >= 0 {
+		if at, ok := tokenStart(s.Text, a.token); ok {
+			out.Position = s.position(at)
+		}
 	}
 	return nil, &out
 }

@@ -269,9 +269,6 @@ func (a *analysis) assignment(t *pg_query.ResTarget, e *entry, q *query) *sqlsta
 			"shard key %q of %q may not be updated", t.Name, e.relation.Name.Name).
 			WithHint("Delete the row and insert it anew.")
 	}
-	if t.Val.GetMultiAssignRef() != nil {
-		return a.unsupported("an assignment to several columns at once", "multi-assign", t.Location)
-	}
 	if _, isDefault := t.Val.GetNode().(*pg_query.Node_SetToDefault); isDefault {
 		if b.sealed() && b.column.HasDefault {
 			return a.refuse(sqlstate.FeatureNotSupported, "sealed-default", t.Location,

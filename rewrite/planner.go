@@ -81,10 +81,11 @@ func (p *Planner) Plan(ctx context.Context, s *Statement, env *Env) (*Plan, *sql
 		plan, pinned, refusal := p.plan(ctx, s, env)
 		// Trouble that may be gone at the next try is not kept.
 		keep := refusal == nil || refusal.Code != sqlstate.SystemError && refusal.Code != sqlstate.QueryCanceled
-		if refusal != nil && refusal.Position > 0 {
-			refusal.Position -= s.start // relative to the statement, as all that share the entry need
+		token := -1
+		if refusal != nil && refusal.Position > s.start {
+			token = tokenAt(s.Text, refusal.Position-s.start-1)
 		}
-		return answer{plan: plan, refusal: refusal, pinned: pinned}, keep
+		return answer{plan: plan, refusal: refusal, token: token, pinned: pinned}, keep
 	})
 }
 
@@ -101,6 +102,14 @@ func (p *Planner) plan(ctx context.Context, s *Statement, env *Env) (*Plan, []in
 	}
 	if plan, refusal, done := s.utility(tree); done {
 		return plan, every, refusal
+	}
+	if update := tree.GetUpdateStmt(); update != nil {
+		for _, t := range update.TargetList {
+			if t.GetResTarget().GetVal().GetMultiAssignRef() != nil { // the printer does not know it
+				return nil, every, unsupportedCommand("an assignment to several columns at once").WithRule("multi-assign").
+					WithHint("Write one assignment for each column.").At(s.position(t.GetResTarget().Location))
+			}
+		}
 	}
 	// 2. No constant of the client's stays in the text.
 	pz, refusal := parameterise(tree, s, env.ParamOIDs)
@@ -213,7 +222,7 @@ func (p *Planner) describe(ctx context.Context, s *Statement, pz *parameterised,
 	}
 	request := DescribeRequest{SQL: logical.text, ParamOIDs: oids, SearchPath: env.SearchPath}
 	description, refusal := p.describer.Describe(ctx, request)
-	for refusal != nil && asText(refusal, pz.operands, oids) {
+	for round := 0; refusal != nil && asText(refusal, pz.operands, oids, round == describeRoundsMax); round++ {
 		var again *sqlstate.Error
 		if description, again = p.describer.Describe(ctx, request); again == nil || again.Code == sqlstate.IndeterminateDatatype {
 			refusal = again
@@ -233,9 +242,13 @@ func (p *Planner) describe(ctx context.Context, s *Statement, pz *parameterised,
 	return description, nil
 }
 
+// describeRoundsMax bounds the questions about one statement in which a single constant is declared text.
+const describeRoundsMax = 8
+
 // asText declares text those quoted constants whose type PostgreSQL cannot infer, and reports whether there were any. It
-// names the parameter in 42P18 (src/backend/parser/parse_param.c), and in 42725 none.
-func asText(refusal *sqlstate.Error, operands []operand, oids []uint32) bool {
+// names the parameter in 42P18 (src/backend/parser/parse_param.c), and in 42725 none; then, and with every, all of them
+// are declared.
+func asText(refusal *sqlstate.Error, operands []operand, oids []uint32, every bool) bool {
 	var only int
 	switch refusal.Code {
 	case sqlstate.IndeterminateDatatype:
@@ -245,6 +258,9 @@ func asText(refusal *sqlstate.Error, operands []operand, oids []uint32) bool {
 	case sqlstate.AmbiguousFunction:
 	default:
 		return false
+	}
+	if every {
+		only = 0
 	}
 	changed := false
 	for i, o := range operands {

@@ -67,6 +67,54 @@ func harmlessToken(text string, start int32) string {
 	return ""
 }
 
+// tokenAt returns the number of the token that holds a character of text, or of the last before it; the number of tokens
+// if it is the end of the text, -1 if there is no telling.
+func tokenAt(text string, character int) int {
+	tokens, ok := tokensOf(text)
+	if !ok {
+		return -1
+	}
+	at := -1
+	for i := range text {
+		if character == 0 {
+			at = i
+			break
+		}
+		character--
+	}
+	if at < 0 {
+		return len(tokens)
+	}
+	number, found := slices.BinarySearchFunc(tokens, int32(at), func(t *pg_query.ScanToken, at int32) int { return int(t.Start - at) })
+	if !found {
+		number--
+	}
+	return number
+}
+
+// tokenStart returns the byte at which a token starts, the text's length for the number of tokens.
+func tokenStart(text string, number int) (int32, bool) {
+	tokens, ok := tokensOf(text)
+	switch {
+	case !ok || number > len(tokens):
+		return 0, false
+	case number == len(tokens):
+		return int32(len(text)), true
+	}
+	return tokens[number].Start, true
+}
+
+// tokensOf returns the tokens of a text without its comments.
+func tokensOf(text string) ([]*pg_query.ScanToken, bool) {
+	result, err := pg_query.Scan(text)
+	if err != nil {
+		return nil, false
+	}
+	return slices.DeleteFunc(result.Tokens, func(t *pg_query.ScanToken) bool {
+		return t.Token == pg_query.Token_SQL_COMMENT || t.Token == pg_query.Token_C_COMMENT
+	}), true
+}
+
 // deparse prints a statement.
 func deparse(statement *pg_query.Node) (string, error) {
 	return pg_query.Deparse(&pg_query.ParseResult{Stmts: []*pg_query.RawStmt{{Stmt: statement}}})

@@ -29,7 +29,7 @@ func (s *Statement) utility(tree *pg_query.Node) (plan *Plan, refusal *sqlstate.
 		if x.DiscardStmt.Target == pg_query.DiscardMode_DISCARD_ALL {
 			plan = sessionPlan(SessionAction{Kind: "DISCARD ALL", Tag: "DISCARD ALL"})
 		} else {
-			refusal = unsupportedCommand("DISCARD of a part")
+			refusal = unsupportedCommand("DISCARD of anything but ALL")
 		}
 	case *pg_query.Node_DeallocateStmt:
 		tag := "DEALLOCATE"
@@ -49,27 +49,40 @@ func sessionPlan(action SessionAction) *Plan {
 }
 
 func unsupportedCommand(name string) *sqlstate.Error {
-	return sqlstate.New(sqlstate.FeatureNotSupported, "%s is not supported on a protected or sharded database", name).
-		WithRule("unknown-statement").WithHint("Tables and indexes are made by \"portcullis schema apply\".")
+	e := sqlstate.New(sqlstate.FeatureNotSupported, "%s is not supported on a protected or sharded database", name).
+		WithRule("unknown-statement")
+	switch verb, _, _ := strings.Cut(name, " "); verb {
+	case "CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "SECURITY":
+		return e.WithHint("Tables, indexes and rights are made by \"portcullis schema apply\".")
+	}
+	return e
 }
 
-// commandName names a statement for a message: CopyStmt is "COPY", CreateStmt "CREATE TABLE".
+// commandName names a statement for a message: CopyStmt is "COPY", CreatePublicationStmt "CREATE PUBLICATION".
 func commandName(tree *pg_query.Node) string {
 	kind := nodeKind(tree)
 	if name, ok := commandNames[kind]; ok {
 		return name
 	}
-	return "this statement (" + kind + ")"
+	var b strings.Builder
+	for i, r := range strings.TrimSuffix(kind, "Stmt") {
+		if i > 0 && r >= 'A' && r <= 'Z' {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(r)
+	}
+	return strings.ToUpper(b.String())
 }
 
+// commandNames are those that are not the words of the node's name.
 var commandNames = map[string]string{
-	"CopyStmt": "COPY", "CreateStmt": "CREATE TABLE", "CreateTableAsStmt": "CREATE TABLE AS", "ViewStmt": "CREATE VIEW",
+	"CopyStmt": "COPY", "SecLabelStmt": "SECURITY LABEL", "CreatedbStmt": "CREATE DATABASE", "DropdbStmt": "DROP DATABASE", "CreateStmt": "CREATE TABLE", "CreateTableAsStmt": "CREATE TABLE AS", "ViewStmt": "CREATE VIEW",
 	"IndexStmt": "CREATE INDEX", "AlterTableStmt": "ALTER TABLE", "DropStmt": "DROP", "TruncateStmt": "TRUNCATE",
 	"ExplainStmt": "EXPLAIN", "PrepareStmt": "PREPARE", "ExecuteStmt": "EXECUTE", "DeclareCursorStmt": "DECLARE CURSOR",
 	"FetchStmt": "FETCH", "ClosePortalStmt": "CLOSE", "DoStmt": "DO", "CallStmt": "CALL", "MergeStmt": "MERGE",
 	"CreateFunctionStmt": "CREATE FUNCTION", "CreateTrigStmt": "CREATE TRIGGER", "RuleStmt": "CREATE RULE",
-	"GrantStmt": "GRANT and REVOKE", "GrantRoleStmt": "GRANT and REVOKE", "ListenStmt": "LISTEN", "NotifyStmt": "NOTIFY",
-	"UnlistenStmt": "UNLISTEN", "LockStmt": "LOCK", "VacuumStmt": "VACUUM and ANALYZE", "CommentStmt": "COMMENT",
+	"GrantStmt": "GRANT or REVOKE", "GrantRoleStmt": "GRANT or REVOKE", "ListenStmt": "LISTEN", "NotifyStmt": "NOTIFY",
+	"UnlistenStmt": "UNLISTEN", "LockStmt": "LOCK", "VacuumStmt": "VACUUM or ANALYZE", "CommentStmt": "COMMENT",
 	"RenameStmt": "ALTER ... RENAME", "CreateRoleStmt": "CREATE ROLE", "AlterRoleStmt": "ALTER ROLE",
 	"CreateSeqStmt": "CREATE SEQUENCE", "CreateExtensionStmt": "CREATE EXTENSION", "CreateSchemaStmt": "CREATE SCHEMA",
 	"ReindexStmt": "REINDEX", "ClusterStmt": "CLUSTER", "CheckPointStmt": "CHECKPOINT", "LoadStmt": "LOAD",
@@ -96,7 +109,7 @@ func transaction(t *pg_query.TransactionStmt) (*Plan, *sqlstate.Error) {
 		pg_query.TransactionStmtKind_TRANS_STMT_ROLLBACK_TO:
 		return nil, unsupportedCommand("SAVEPOINT").WithHint("Use one transaction without savepoints.")
 	}
-	return nil, unsupportedCommand("PREPARE TRANSACTION and its like").WithHint("The gateway alone commits over several servers.")
+	return nil, unsupportedCommand("two-phase commit").WithHint("The gateway alone commits over several servers.")
 }
 
 // transactionModes prints the modes of BEGIN and SET TRANSACTION (src/backend/parser/gram.y, transaction_mode_item).
