@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -23,7 +25,10 @@ func demoCommand(p *program) *cobra.Command {
 		Example: "  portcullis demo\n  portcullis demo < /dev/null    # end after the story",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo.Run(cmd.Context(), demo.Options{
+			// A closed terminal or pipe ends the demo like Ctrl-C: it has folders to remove.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP, syscall.SIGPIPE)
+			defer stop()
+			return demo.Run(ctx, demo.Options{
 				Out:      cmd.OutOrStdout(),
 				Terminal: isTerminal(cmd.OutOrStdout()),
 				Stay:     isTerminal(cmd.InOrStdin()),

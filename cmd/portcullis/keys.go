@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -73,14 +74,14 @@ func initKeys(ctx context.Context, c *config.Config, out io.Writer) error {
 		}
 	}
 	switch err := file.Create(c.Keys.KEK.Path, rand.Reader); {
-	case errors.Is(err, os.ErrExist):
+	case errors.Is(err, file.ErrExists):
 		fmt.Fprintf(out, "key file %s exists\n", c.Keys.KEK.Path)
 	case err != nil:
 		return err
 	default:
 		fmt.Fprintf(out, "made key file %s\n", c.Keys.KEK.Path)
 	}
-	if _, err := folder.Create(c.Keys.Store.Path); err != nil && !errors.Is(err, os.ErrExist) {
+	if _, err := folder.Create(c.Keys.Store.Path); err != nil {
 		return err
 	}
 	k, s, err := openKeys(c)
@@ -130,19 +131,53 @@ func listKeys(cmd *cobra.Command, g *globals) error {
 	if err != nil {
 		return err
 	}
-	all := []keyset.Info{}
+	all := []listedKeyset{}
 	for _, name := range names {
 		ks, err := keyset.Open(cmd.Context(), k, s, name)
 		if err != nil {
 			return fmt.Errorf("keyset %q: %w", name, err)
 		}
-		all = append(all, ks.Info())
+		all = append(all, listKeyset(ks.Info()))
 	}
 	if asJSON {
 		return printJSON(cmd.OutOrStdout(), all)
 	}
-	for _, info := range all {
-		fmt.Fprintf(cmd.OutOrStdout(), "%-16s generation %-4d %d key(s)\n", info.Name, info.Generation, len(info.Keys))
+	for _, l := range all {
+		fmt.Fprintf(cmd.OutOrStdout(), "%-16s generation %d\n", l.Name, l.Generation)
+		for _, key := range l.Keys {
+			fmt.Fprintln(cmd.OutOrStdout(), key)
+		}
 	}
 	return nil
+}
+
+// listedKeyset is what keys list shows of a keyset, listedKey of one of its keys.
+type listedKeyset struct {
+	Name       string      `json:"name"`
+	Generation uint64      `json:"generation"`
+	Keys       []listedKey `json:"keys"`
+}
+
+type listedKey struct {
+	Purpose string `json:"purpose"`
+	ID      uint32 `json:"id"`
+	Primary bool   `json:"primary"`
+	Status  string `json:"status"`
+}
+
+func listKeyset(info keyset.Info) listedKeyset {
+	l := listedKeyset{Name: info.Name, Generation: info.Generation}
+	for _, key := range info.Keys {
+		l.Keys = append(l.Keys, listedKey(key))
+	}
+	return l
+}
+
+// String is the key's line for people.
+func (k listedKey) String() string {
+	text := fmt.Sprintf("  %-6s %08x %s", k.Purpose, k.ID, strings.ToLower(k.Status))
+	if k.Primary {
+		text += ", primary"
+	}
+	return text
 }
