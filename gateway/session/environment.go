@@ -2,7 +2,9 @@ package session
 
 import (
 	"context"
+	"reflect"
 
+	"github.com/portcullisdb/portcullis/config/policy"
 	"github.com/portcullisdb/portcullis/gateway/execute"
 	"github.com/portcullisdb/portcullis/rewrite"
 	"github.com/portcullisdb/portcullis/rewrite/catalog"
@@ -31,6 +33,41 @@ func (s *Session) refresh() bool {
 		return false
 	}
 	s.state, s.user, s.database, s.view = newest, user, database, user.Views[s.startup.Database]
+	return true
+}
+
+// overtaken refuses a portal that was planned by a policy which has been replaced by one that gives its user other rights.
+// A transaction keeps the state that it began with, and a portal its plan, and a client may hold both for as long as it
+// likes: what was taken from it must not be had that way.
+func (s *Session) overtaken(p *portal) *sqlstate.Error {
+	newest := s.options.State()
+	if newest == s.state && p.view == s.view {
+		return nil
+	}
+	if user := newest.Policy.Users[s.user.Name]; user != nil && sameRights(p.view, user.Views[s.startup.Database]) {
+		return nil
+	}
+	err := sqlstate.New(sqlstate.InsufficientPrivilege, "the policy was changed while the transaction was open").
+		WithRule("policy-changed").WithHint("Roll the transaction back and begin it anew.")
+	s.recordFailure(p.statement.parsed, p.plan, nil, err)
+	return err
+}
+
+// sameRights reports that two views give the same; which rule of a file gave it does not matter.
+func sameRights(a, b *policy.View) bool {
+	if a == b {
+		return true
+	}
+	if b == nil || len(a.Columns) != len(b.Columns) {
+		return false
+	}
+	for name, x := range a.Columns {
+		y, ok := b.Columns[name]
+		x.Rule, y.Rule = "", ""
+		if !ok || !reflect.DeepEqual(x, y) {
+			return false
+		}
+	}
 	return true
 }
 

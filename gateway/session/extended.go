@@ -205,6 +205,9 @@ func (s *Session) execute(body []byte) *sqlstate.Error {
 		s.out().CommandComplete("SELECT 0")
 		return nil
 	}
+	if err := s.overtaken(p); err != nil {
+		return err
+	}
 	return s.run(p, int32(rowsMax))
 }
 

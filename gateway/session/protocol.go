@@ -1,6 +1,7 @@
 package session
 
 import (
+	"github.com/portcullisdb/portcullis/config/policy"
 	"github.com/portcullisdb/portcullis/gateway/execute"
 	"github.com/portcullisdb/portcullis/gateway/wire"
 	"github.com/portcullisdb/portcullis/rewrite"
@@ -45,6 +46,7 @@ type statement struct {
 type portal struct {
 	statement *statement
 	plan      *rewrite.Plan   // nil: empty
+	view      *policy.View    // by which it was planned
 	run       *execute.Portal // nil: answered by the session
 	formats   []int16         // of the result's columns, as asked for
 	started   bool

@@ -109,9 +109,12 @@ func endsBlock(plan *rewrite.Plan) bool {
 
 // bind makes a portal of a statement and its values.
 func (s *Session) bind(st *statement, params [][]byte, paramFormats, resultFormats []int16) (*portal, *sqlstate.Error) {
-	p := &portal{statement: st, plan: st.plan, formats: resultFormats}
+	p := &portal{statement: st, plan: st.plan, view: s.view, formats: resultFormats}
 	if st.plan.Destination == rewrite.DestinationSession {
 		return p, nil
+	}
+	if err := s.overtaken(p); err != nil {
+		return nil, err
 	}
 	if err := s.usable(st.plan); err != nil {
 		s.recordFailure(st.parsed, st.plan, nil, err)
