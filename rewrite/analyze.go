@@ -294,6 +294,9 @@ func (a *analysis) function(f *pg_query.FuncCall, p place) *sqlstate.Error {
 			}
 		}
 		for _, n := range f.AggOrder {
+			if sort := n.GetSortBy(); len(sort.GetUseOp()) > 0 {
+				return a.unsupported("ORDER BY ... USING", "order", sort.Location)
+			}
 			if refusal := a.expression(n.GetSortBy().GetNode(), inner.in("the ORDER BY of an aggregate", "order")); refusal != nil {
 				return refusal
 			}

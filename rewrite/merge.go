@@ -197,7 +197,11 @@ func (a *analysis) mergeLimits(s *pg_query.SelectStmt, merge *Merge) *sqlstate.E
 		}
 		ref := n.GetParamRef()
 		if ref == nil || !convertible(a.typeOf(ref), oidInt8) {
-			refusal = a.scatterRefusal("merge-limit", name+" with an expression", "Use a number or a parameter.")
+			hint := "Use a number or a parameter."
+			if n.GetAConst() != nil { // FETCH FIRST ROW ONLY writes no number
+				hint = "Write the number of rows, or use a parameter."
+			}
+			refusal = a.scatterRefusal("merge-limit", name+" with an expression", hint)
 			return nil, -1
 		}
 		o := a.operands[ref.Number-1].source

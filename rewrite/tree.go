@@ -237,7 +237,7 @@ var constructs = map[string]string{
 	"XmlSerialize": "XMLSERIALIZE", "CurrentOfExpr": "WHERE CURRENT OF", "JsonIsPredicate": "IS JSON",
 	"JsonObjectConstructor": "JSON_OBJECT", "JsonArrayConstructor": "JSON_ARRAY", "JsonArrayQueryConstructor": "JSON_ARRAY",
 	"JsonAggConstructor": "JSON_OBJECTAGG or JSON_ARRAYAGG", "MultiAssignRef": "an assignment to several columns at once",
-	"AStar": "*", "A_Star": "*", "MergeSupportFunc": "MERGE_ACTION", "ParamRef": "a parameter here",
+	"A_Star": "*", "ParamRef": "a parameter",
 }
 
 // nodeKind names a node: "SubLink", "CommonTableExpr".

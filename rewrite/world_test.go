@@ -128,7 +128,7 @@ type recordedError struct {
 
 // question is a request as the key of a map.
 func question(sql string, params []uint32, path []string) string {
-	key, err := json.Marshal([]any{sql, params, path})
+	key, err := json.Marshal([]any{sql, append([]uint32{}, params...), append([]string{}, path...)})
 	if err != nil {
 		panic(err) // strings and numbers
 	}

@@ -1,0 +1,4 @@
+package rewrite
+
+// OutputName is outputName, for a describer that stands in for PostgreSQL.
+var OutputName = outputName
