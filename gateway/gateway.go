@@ -23,7 +23,8 @@ import (
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
 
-// Options are what a Gateway takes from its process. Zero fields mean the process's own clock, randomness, logger and network.
+// Options are what a Gateway takes from its process. Zero fields mean the process's own logger, clock, randomness and
+// network.
 type Options struct {
 	Log    *slog.Logger
 	Clock  func() time.Time
@@ -67,8 +68,8 @@ type Gateway struct {
 }
 
 // New builds a Gateway: it opens the keysets, loads the catalog of each logical database, checks the physical tables, and
-// opens the audit log. ctx bounds the building alone. Tables that are not what the policy needs are disabled and logged; an error
-// means that the gateway cannot serve at all.
+// opens the audit log. ctx bounds the building alone. Tables that are not what the policy needs are disabled and logged;
+// an error means that the gateway cannot serve at all.
 func New(ctx context.Context, c *config.Config, p *policy.Policy, o Options) (*Gateway, error) {
 	o = o.withDefaults()
 	g := &Gateway{options: o, config: c, registry: session.NewRegistry(), buffers: &wire.Buffers{},
@@ -310,7 +311,8 @@ func (g *Gateway) recordAdmin(action string, failure error) {
 	if g.audit == nil {
 		return
 	}
-	e := &audit.Event{Kind: audit.KindAdmin, Action: action, Decision: "allow", Generation: g.state.Load().state.Policy.Generation}
+	e := &audit.Event{Kind: audit.KindAdmin, Action: action, Decision: "allow",
+		Generation: g.state.Load().state.Policy.Generation}
 	if failure != nil {
 		e.Decision, e.SQLState = "refuse", sqlstate.InvalidParameterValue.String()
 	}

@@ -56,13 +56,15 @@ func TestTheWholeWay(t *testing.T) {
 	app, carol := s.connect("app"), s.connect("carol")
 	insertCustomers(t, app, 20)
 	for _, mode := range modes {
-		if got := rows(t, app, "SELECT name, email, birth_date, balance FROM customers WHERE id = $1", mode, 7); got != "name 7 user7@example.com 1980-01-02 7.50" {
+		got := rows(t, app, "SELECT name, email, birth_date, balance FROM customers WHERE id = $1", mode, 7)
+		if got != "name 7 user7@example.com 1980-01-02 7.50" {
 			t.Errorf("%v: by id: %q", mode, got)
 		}
 		if got := rows(t, app, "SELECT id FROM customers WHERE email = $1", mode, "USER7@example.com"); got != "7" {
 			t.Errorf("%v: by e-mail: %q", mode, got)
 		}
-		if got := rows(t, carol, "SELECT ssn, email, phone FROM customers WHERE id = $1", mode, 7); !strings.HasPrefix(got, "***-**-0007") || !strings.HasSuffix(got, "<null>") {
+		got = rows(t, carol, "SELECT ssn, email, phone FROM customers WHERE id = $1", mode, 7)
+		if !strings.HasPrefix(got, "***-**-0007") || strings.Contains(got, "user7") || !strings.HasSuffix(got, "<null>") {
 			t.Errorf("%v: masked: %q", mode, got)
 		}
 		if got := rows(t, app, "SELECT id FROM customers ORDER BY id DESC LIMIT 3 OFFSET $1", mode, 1); got != "19\n18\n17" {
@@ -112,9 +114,7 @@ func TestTransactions(t *testing.T) {
 
 	mustExec(t, app, "BEGIN")
 	mustExec(t, app, "UPDATE customers SET name = 'changed' WHERE id = 1")
-	_, err := app.Exec(ctx, "SELECT 1/points FROM customers WHERE id = $1 AND points - points = $2", 1, 0)
-	_ = err
-	_, err = app.Exec(ctx, "SELECT nothing FROM customers")
+	_, err := app.Exec(ctx, "SELECT nothing FROM customers")
 	wantCode(t, err, "42703")
 	_, err = app.Exec(ctx, "SELECT 1")
 	wantCode(t, err, "25P02")
@@ -134,10 +134,9 @@ func TestTransactions(t *testing.T) {
 	mustExec(t, app, "ROLLBACK")
 
 	// Two statements in one string are one transaction.
-	_, err = app.Exec(ctx, "UPDATE customers SET name = 'changed' WHERE id = 1; UPDATE customers SET points = 1/(points - points) WHERE id = 1", pgx.QueryExecModeSimpleProtocol)
-	if err == nil {
-		t.Error("no error")
-	}
+	_, err = app.Exec(ctx, "UPDATE customers SET name = 'changed' WHERE id = 1;"+
+		" UPDATE customers SET points = 1 / (points - points) WHERE id = 1", pgx.QueryExecModeSimpleProtocol)
+	wantCode(t, err, "22012")
 	if got := rows(t, app, "SELECT name FROM customers WHERE id = 1"); got != "name 1" {
 		t.Errorf("after the failed string: %q", got)
 	}
@@ -146,9 +145,17 @@ func TestTransactions(t *testing.T) {
 func TestGeneratedKeysAndReturning(t *testing.T) {
 	s := newShop(t)
 	app := s.connect("app")
-	got := rows(t, app, "INSERT INTO customers (name, email) VALUES ($1, $2) RETURNING id > 0, email", "n", "a@b.c")
-	if !strings.HasSuffix(got, "a@b.c") {
-		t.Log(got)
+	seen := map[string]bool{}
+	for range 20 {
+		id, email, _ := strings.Cut(rows(t, app, "INSERT INTO customers (name, email) VALUES ($1, $2) RETURNING id, email",
+			"n", fmt.Sprintf("a%d@b.c", len(seen))), " ")
+		if seen[id] || !strings.HasSuffix(email, "@b.c") {
+			t.Errorf("id %s, e-mail %s", id, email)
+		}
+		seen[id] = true
+		if got := rows(t, app, "SELECT email FROM customers WHERE id = "+id); got != email {
+			t.Errorf("id %s has e-mail %q, not %q", id, got, email)
+		}
 	}
 }
 
@@ -157,8 +164,6 @@ func TestRowLimits(t *testing.T) {
 	app := s.connect("app")
 	insertCustomers(t, app, 50)
 	for _, sql := range []string{"SELECT id FROM customers", "SELECT id FROM customers ORDER BY id"} {
-		conn := app.PgConn()
-		_ = conn
 		// pgx does not set row limits: the raw protocol does.
 		raw := dialRaw(t, s)
 		raw.parse("", sql)

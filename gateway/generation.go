@@ -143,7 +143,8 @@ func (g *Gateway) readDatabase(ctx context.Context, c *config.Config, dc *config
 	if previous != nil && previous.databases[dc.Name] != nil {
 		before = previous.databases[dc.Name].Runner
 	}
-	d.Runner, err = execute.NewRunner(execute.Options{Database: d.Policy, Keysets: keysets, Clock: shardClock{now: g.options.Clock},
+	d.Runner, err = execute.NewRunner(execute.Options{Database: d.Policy, Keysets: keysets,
+		Clock: shardClock{now: g.options.Clock},
 		Names: schema.NewObjectNames(d.Policy), Previous: before,
 		Limits: execute.Limits{MergeBytes: c.Limits.MergeBytes, Programs: c.Limits.Plans}})
 	if err != nil {
@@ -198,14 +199,15 @@ func (d *database) disable(disabled map[policy.TableName]string, f schema.Findin
 		return
 	}
 	for name, table := range d.Policy.Tables {
-		if f.Datasource == "" || slices.ContainsFunc(table.Nodes, func(n policy.Node) bool { return n.Datasource == f.Datasource }) {
+		there := func(n policy.Node) bool { return n.Datasource == f.Datasource }
+		if f.Datasource == "" || slices.ContainsFunc(table.Nodes, there) {
 			disabled[name] = f.String()
 		}
 	}
 }
 
 // dialer returns how sessions of a database connect.
-func (g *Gateway) dialer(c *config.Config, dc *config.Database, d *database) func(context.Context, string, map[string]string) (*pool.Server, func(), error) {
+func (g *Gateway) dialer(c *config.Config, dc *config.Database, d *database) session.Dialer {
 	urls := map[string]config.Secret{execute.LogicalDatasource: dc.Logical}
 	for i := range dc.Datasources {
 		source := &dc.Datasources[i]

@@ -77,7 +77,8 @@ func (b *binder) checkTexts() *sqlstate.Error {
 			continue
 		}
 		if !validText(p) {
-			return sqlstate.New(sqlstate.CharacterNotInRepertoire, "invalid byte sequence for encoding \"UTF8\" in parameter $%d", i+1)
+			return sqlstate.New(sqlstate.CharacterNotInRepertoire,
+				"invalid byte sequence for encoding \"UTF8\" in parameter $%d", i+1)
 		}
 	}
 	return nil

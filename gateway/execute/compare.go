@@ -85,7 +85,8 @@ func readNumeric(b []byte) numeric {
 	if len(b) < numericHeaderBytes {
 		return numeric{sign: numericNaN}
 	}
-	n := numeric{weight: int16(binary.BigEndian.Uint16(b[2:])), sign: binary.BigEndian.Uint16(b[4:]), digits: b[numericHeaderBytes:]}
+	n := numeric{weight: int16(binary.BigEndian.Uint16(b[2:])), sign: binary.BigEndian.Uint16(b[4:]),
+		digits: b[numericHeaderBytes:]}
 	for len(n.digits) >= 2 && n.digits[0] == 0 && n.digits[1] == 0 {
 		n.digits, n.weight = n.digits[2:], n.weight-1
 	}

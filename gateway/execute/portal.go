@@ -189,7 +189,8 @@ func (p *Portal) Formats() []int16 { return p.wanted }
 // Start sends the portal to its nodes. backend returns the session's connection to a datasource. rowsMax 0 means all rows.
 // With last, ReadyForQuery is asked for in the same breath where that is safe: the statement's transaction then ends with
 // it on the server, and Backend.Ready reads the answers. Errors are transport errors.
-func (p *Portal) Start(ctx context.Context, backend func(datasource string) *Backend, rowsMax int32, last bool) *sqlstate.Error {
+func (p *Portal) Start(ctx context.Context, backend func(datasource string) *Backend, rowsMax int32,
+	last bool) *sqlstate.Error {
 	if p.finished {
 		return nil
 	}
@@ -284,7 +285,8 @@ type Answer struct {
 // Rows reads the answers and writes the client's rows. client.Out is flushed when it is full, but release is called
 // before the first row leaves, once, and at the end: an error of release is the statement's. After an error, rows that
 // have not left are taken back and the nodes' connections are free or broken.
-func (p *Portal) Rows(ctx context.Context, client *wire.Conn, rowsMax int32, release func(rows int64) *sqlstate.Error) (Answer, *sqlstate.Error) {
+func (p *Portal) Rows(ctx context.Context, client *wire.Conn, rowsMax int32,
+	release func(rows int64) *sqlstate.Error) (Answer, *sqlstate.Error) {
 	w := &writer{conn: client, start: client.Out.Len(), release: release}
 	suspended, err := p.rows(ctx, w, rowsMax)
 	if err == nil {

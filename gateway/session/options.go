@@ -33,12 +33,14 @@ type Database struct {
 	Catalog func() *catalog.Catalog // the newest snapshot
 	// Disabled returns the tables that the last check found not to be what the policy needs, and why.
 	Disabled func() map[policy.TableName]string
-	// Dial connects to a datasource, execute.LogicalDatasource included, with startup parameters. release is called when
-	// the connection has been closed.
-	Dial func(ctx context.Context, datasource string, params map[string]string) (server *pool.Server, release func(), err error)
+	Dial     Dialer
 	// Parameters are what a server reported at its start: server_version, TimeZone, ...
 	Parameters map[string]string
 }
+
+// Dialer connects to a datasource, execute.LogicalDatasource included, with startup parameters. The session calls release
+// when it has closed the connection.
+type Dialer func(ctx context.Context, datasource string, params map[string]string) (s *pool.Server, release func(), err error)
 
 // Planner turns a client's string into plans. *rewrite.Planner is one.
 type Planner interface {
