@@ -22,12 +22,23 @@ import (
 	"github.com/portcullisdb/portcullis/cmd/pgcluster"
 )
 
-// The targets of wire scripts. A line that begins with one of these names and a colon is meant for that target alone:
-// each of them is a difference between the gateway and PostgreSQL.
+// The targets of wire scripts: PostgreSQL, the gateway's protected database, and its transparent one. A line that begins
+// with one of these names and a colon is meant for that target alone, with wireGateway for both of the gateway's: each of
+// them is a difference between the gateway and PostgreSQL.
 const (
-	targetPostgres   = "postgres"
-	targetPortcullis = "portcullis"
+	targetPostgres    = "postgres"
+	targetPortcullis  = "portcullis"
+	targetTransparent = "transparent"
+	wireGateway       = "gateway"
 )
+
+// wireTargets says for whom a line is that begins with a name and a colon.
+var wireTargets = map[string][]string{
+	targetPostgres:    {targetPostgres},
+	targetPortcullis:  {targetPortcullis},
+	targetTransparent: {targetTransparent},
+	wireGateway:       {targetPortcullis, targetTransparent},
+}
 
 // wireScriptTimeout bounds one script, waiting for answers that do not come included.
 const wireScriptTimeout = 20 * time.Second
@@ -39,7 +50,7 @@ CREATE TABLE countries (code text PRIMARY KEY, name text NOT NULL);
 INSERT INTO countries VALUES ('CH', 'Switzerland'), ('DE', 'Germany'), ('FR', 'France');`
 
 // runWireScripts runs each script of testdata/wire on a connection of its own to url, a libpq URL with user and
-// password. target is targetPostgres or targetPortcullis.
+// password. target is targetPostgres, targetPortcullis or targetTransparent.
 //
 // A script is a text file. A line is empty, a comment ("#"), or one of
 //
@@ -157,13 +168,9 @@ func readWireScript(file, target string) (*wireScript, error) {
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for number := 1; lines.Scan(); number++ {
 		line := strings.TrimSpace(lines.Text())
-		if rest, ok := strings.CutPrefix(line, targetPostgres+":"); ok {
-			if target != targetPostgres {
-				continue
-			}
-			line = rest
-		} else if rest, ok := strings.CutPrefix(line, targetPortcullis+":"); ok {
-			if target != targetPortcullis {
+		name, rest, _ := strings.Cut(line, ":")
+		if targets := wireTargets[name]; targets != nil {
+			if !slices.Contains(targets, target) {
 				continue
 			}
 			line = rest
