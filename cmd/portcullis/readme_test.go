@@ -65,6 +65,14 @@ func TestReadme(t *testing.T) {
 			t.Errorf("the last commands do not print %q:\n%s", want, later)
 		}
 	}
+	programs := r.run(`portcullis explain --output json --user carol "SELECT name, ssn FROM customers WHERE id = 1"
+		portcullis schema apply --output json
+		portcullis schema check --output json`, 0)
+	for _, want := range []string{`"use": "mask"`, `"plan": "sql `, `"changes": 0`, "[]\n"} {
+		if !strings.Contains(programs, want) {
+			t.Errorf("JSON for programs does not hold %q:\n%s", want, programs)
+		}
+	}
 }
 
 // reader types what README.md says.

@@ -34,7 +34,8 @@ const shutdownTimeout = 5 * time.Second
 // demo is one run.
 type demo struct {
 	Options
-	dir      string // private
+	folder   *folder
+	dir      string // its path
 	clusters [2]*pgcluster.Cluster
 	secrets  secrets
 	environ  []string // what portcullis.yaml refers to
@@ -124,8 +125,8 @@ func (d *demo) close() error {
 	if d.log != nil {
 		all = append(all, d.log.Close())
 	}
-	if d.dir != "" {
-		all = append(all, os.RemoveAll(d.dir))
+	if d.folder != nil {
+		all = append(all, d.folder.remove())
 	}
 	return errors.Join(all...)
 }

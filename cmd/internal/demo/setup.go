@@ -91,9 +91,10 @@ func (d *demo) startClusters(ctx context.Context) error {
 
 // writeFiles copies the example into a private folder and gathers the environment that its configuration refers to.
 func (d *demo) writeFiles(context.Context) (err error) {
-	if d.dir, err = os.MkdirTemp("", "portcullis-demo-"); err != nil {
+	if d.folder, err = newFolder(); err != nil {
 		return err
 	}
+	d.dir = d.folder.path
 	names, err := fs.Glob(example.Files, "*")
 	if err != nil {
 		return err
