@@ -3,7 +3,6 @@ package rewrite
 import (
 	"container/list"
 	"encoding/binary"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/singleflight"
@@ -64,14 +63,16 @@ func (c *cache) plan(s *Statement, env *Env, make func() (answer, bool)) (*Plan,
 		a, _ := make()
 		return a.give(s)
 	}
-	key := planKey(s, env)
-	if a, ok := c.lookup(key, s); ok {
+	var space [keySpace]byte
+	bytes := appendPlanKey(space[:0], s, env)
+	if a, ok := c.lookup(bytes, s); ok {
 		return a.give(s)
 	}
+	key := string(bytes)
 	// The flight's key holds all literals: which of them matter is known only afterwards.
-	result, _, _ := c.flight.Do(key+"\x00"+values(s, allLiterals(s)), func() (any, error) {
+	result, _, _ := c.flight.Do(key+"\x00"+string(appendValues(nil, s, allLiterals(s))), func() (any, error) {
 		a, keep := make()
-		if pinned := values(s, a.pinned); keep && len(pinned) <= questionMax {
+		if pinned := string(appendValues(nil, s, a.pinned)); keep && len(pinned) <= questionMax {
 			c.put(key, a.pinned, pinned, a)
 		}
 		return a, nil
@@ -79,6 +80,9 @@ func (c *cache) plan(s *Statement, env *Env, make func() (answer, bool)) (*Plan,
 	a := result.(answer)
 	return a.give(s)
 }
+
+// keySpace is room on the stack for the keys of most statements.
+const keySpace = 1024
 
 // give returns the answer, with the position of a refusal in the string that s came from.
 func (a answer) give(s *Statement) (*Plan, *sqlstate.Error) {
@@ -95,44 +99,36 @@ func (a answer) give(s *Statement) (*Plan, *sqlstate.Error) {
 	return nil, &out
 }
 
-// planKey spells out everything that a plan depends on, but for the values of pinned literals.
-func planKey(s *Statement, env *Env) string {
-	var b strings.Builder
-	b.Grow(len(s.Skeleton) + 128)
-	var fixed [16]byte
-	binary.BigEndian.PutUint64(fixed[:8], env.Generation)
-	binary.BigEndian.PutUint64(fixed[8:], env.Catalog.Version())
-	b.Write(fixed[:])
-	list := func(items ...string) {
-		b.Write(binary.AppendUvarint(nil, uint64(len(items))))
-		for _, item := range items {
-			b.Write(binary.AppendUvarint(nil, uint64(len(item))))
-			b.WriteString(item)
+// appendPlanKey spells out everything that a plan depends on, but for the values of pinned literals.
+func appendPlanKey(b []byte, s *Statement, env *Env) []byte {
+	b = binary.BigEndian.AppendUint64(b, env.Generation)
+	b = binary.BigEndian.AppendUint64(b, env.Catalog.Version())
+	b = appendText(b, env.Database.Name)
+	for _, list := range [...][]string{env.View.Roles, env.SearchPath} {
+		b = binary.AppendUvarint(b, uint64(len(list)))
+		for _, item := range list {
+			b = appendText(b, item)
 		}
 	}
-	list(env.Database.Name)
-	list(env.View.Roles...)
-	list(env.SearchPath...)
-	b.Write(binary.AppendUvarint(nil, uint64(len(env.ParamOIDs))))
+	b = binary.AppendUvarint(b, uint64(len(env.ParamOIDs)))
 	for _, oid := range env.ParamOIDs {
-		b.Write(binary.AppendUvarint(nil, uint64(oid)))
+		b = binary.AppendUvarint(b, uint64(oid))
 	}
-	b.WriteString(s.Skeleton)
-	return b.String()
+	return append(b, s.Skeleton...)
 }
 
-func values(s *Statement, indexes []int) string {
-	if len(indexes) == 0 {
-		return ""
-	}
-	var b []byte
+func appendText(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+// appendValues spells out the values of some literals.
+func appendValues(b []byte, s *Statement, indexes []int) []byte {
 	for _, i := range indexes {
 		if i < len(s.Literals) {
-			b = binary.AppendUvarint(b, uint64(len(s.Literals[i].Value)))
-			b = append(b, s.Literals[i].Value...)
+			b = appendText(b, s.Literals[i].Value)
 		}
 	}
-	return string(b)
+	return b
 }
 
 func (c *cache) get(key string) *cached {
@@ -146,16 +142,17 @@ func (c *cache) get(key string) *cached {
 	return e.Value.(*cached)
 }
 
-func (c *cache) lookup(key string, s *Statement) (answer, bool) {
+func (c *cache) lookup(key []byte, s *Statement) (answer, bool) {
+	var space [keySpace]byte
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.entries[key]
+	e, ok := c.entries[string(key)]
 	if !ok {
 		return answer{}, false
 	}
 	c.recent.MoveToFront(e)
 	entry := e.Value.(*cached)
-	a, ok := entry.answers[values(s, entry.pinned)]
+	a, ok := entry.answers[string(appendValues(space[:0], s, entry.pinned))]
 	return a, ok
 }
 
