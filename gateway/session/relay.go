@@ -27,6 +27,10 @@ type relay struct {
 	helping bool       // the helper owns up's reading side and the client's writing side
 	sent    bool       // something was sent since the server was idle
 
+	// open: messages of the extended protocol were sent since the last Sync. mixed: a Query came behind them, which the
+	// server may pass over without ReadyForQuery.
+	open, mixed bool
+
 	helper    sync.WaitGroup
 	status    atomic.Int32 // of the last ReadyForQuery
 	listening atomic.Bool  // LISTEN was executed: notifications may come at any time
@@ -60,6 +64,10 @@ func (r *relay) connect() *sqlstate.Error {
 	s.mu.Lock()
 	s.servers[datasource] = sv
 	s.mu.Unlock()
+	if err := forgetUnnamed(ctx, server); err != nil {
+		s.log.Error("could not connect", "datasource", datasource, "error", err)
+		return connectionGone(datasource)
+	}
 	r.up = server.Relay()
 	r.status.Store(int32(wire.StatusIdle))
 	for _, name := range slices.Sorted(maps.Keys(server.Parameters())) {
@@ -69,6 +77,10 @@ func (r *relay) connect() *sqlstate.Error {
 	s.conn.Out.ReadyForQuery(wire.StatusIdle)
 	return nil
 }
+
+// forgetUnnamed drops the unnamed statement that dialling has left behind: the client must not find one. The simple
+// protocol does so.
+func forgetUnnamed(ctx context.Context, server *pool.Server) error { return server.Exec(ctx, "") }
 
 // dialError tells the client what its own startup parameters did to the server connection, and nothing else.
 func (s *Session) dialError(datasource string, err error) *sqlstate.Error {
@@ -174,20 +186,27 @@ func (r *relay) forward(m wire.Message) (helping bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch m.Type {
-	case wire.TypeSync, wire.TypeQuery, wire.TypeFunctionCall:
+	case wire.TypeSync:
 		r.expects++
+		r.open = false
+	case wire.TypeQuery, wire.TypeFunctionCall:
+		r.expects++
+		r.mixed = r.mixed || r.open
+	case wire.TypeParse, wire.TypeBind, wire.TypeDescribe, wire.TypeExecute, wire.TypeClose:
+		r.open = true
 	}
 	return r.helping
 }
 
 // inTurn reports whether what is queued can be sent and then answered in turns. If more was sent before, the server may
-// be stuck on answers that nobody reads; and if no ReadyForQuery was asked for, nobody knows how many answers to wait for.
+// be stuck on answers that nobody reads; and if no ReadyForQuery was asked for, or perhaps too many, nobody knows how many
+// answers to wait for.
 func (r *relay) inTurn() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	first := !r.sent
 	r.sent = true
-	return first && (r.expects > 0 || r.session.conn.Buffered())
+	return first && !r.mixed && (r.expects > 0 || r.session.conn.Buffered())
 }
 
 // answers is the server's turn: until it has answered all that was asked.
@@ -305,7 +324,7 @@ func (r *relay) retire() bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.expects == 0 {
-			r.helping, r.sent = false, false
+			r.helping, r.sent, r.mixed = false, false, false
 			return true
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/portcullisdb/portcullis/config/policy"
 	"github.com/portcullisdb/portcullis/gateway/audit"
@@ -115,6 +116,45 @@ func TestRelayAnswersFlush(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustExec(t, conn, "SELECT 1")
+}
+
+// What a server passes over after an error has no ReadyForQuery, a Query neither; and a new session has no unnamed
+// statement.
+func TestRelaySkipsUntilSync(t *testing.T) {
+	conn := plainGateway(t).connect(t)
+	hijacked, err := conn.PgConn().Hijack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hijacked.Conn.Close()
+	_ = hijacked.Conn.SetDeadline(time.Now().Add(10 * time.Second))
+	front := pgproto3.NewFrontend(hijacked.Conn, hijacked.Conn)
+	exchange := func(want string, messages ...pgproto3.FrontendMessage) {
+		t.Helper()
+		for _, m := range messages {
+			front.Send(m)
+		}
+		if err := front.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for range strings.Fields(want) {
+			m, err := front.Receive()
+			if err != nil {
+				t.Fatalf("after %v: %v", got, err)
+			}
+			got = append(got, strings.TrimPrefix(fmt.Sprintf("%T", m), "*pgproto3."))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%v, not %s", got, want)
+		}
+	}
+	exchange("ErrorResponse ReadyForQuery", &pgproto3.Bind{}, &pgproto3.Sync{})
+	exchange("ErrorResponse ReadyForQuery", &pgproto3.Parse{Query: "SELEC"}, &pgproto3.Query{String: "SELECT 3"}, &pgproto3.Sync{})
+	exchange("RowDescription DataRow CommandComplete ReadyForQuery", &pgproto3.Query{String: "SELECT 4"})
+	exchange("ParseComplete RowDescription DataRow CommandComplete ReadyForQuery ReadyForQuery",
+		&pgproto3.Parse{Query: "SELECT 5"}, &pgproto3.Query{String: "SELECT 6"}, &pgproto3.Sync{})
+	exchange("RowDescription DataRow CommandComplete ReadyForQuery", &pgproto3.Query{String: "SELECT 7"})
 }
 
 func TestRelayDeliversNotificationsToAnIdleClient(t *testing.T) {
