@@ -13,7 +13,8 @@ func auditCommand(g *globals) *cobra.Command {
 	verify := &cobra.Command{
 		Use:     "verify",
 		Short:   "Find any edit, deletion, insertion, reordering or truncation of the audit log",
-		Example: "  portcullis audit verify -c portcullis.yaml\n  portcullis audit verify --log copy.jsonl --anchors audit.jsonl.anchors --key audit.jsonl.key.pub",
+		Example: "  portcullis audit verify -c portcullis.yaml\n" +
+			"  portcullis audit verify --log copy.jsonl --anchors audit.jsonl.anchors --key audit.jsonl.key.pub",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if log == "" || anchors == "" || key == "" {

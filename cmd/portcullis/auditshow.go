@@ -84,7 +84,8 @@ func auditShowCommand(g *globals) *cobra.Command {
 // showEvents prints the last events of a log, of some kinds or of all that callers record.
 func showEvents(out io.Writer, log io.Reader, last int, kinds []string, asJSON bool) error {
 	if len(kinds) == 0 {
-		for _, k := range []audit.Kind{audit.KindStatement, audit.KindRefusal, audit.KindSession, audit.KindAdmin, audit.KindError} {
+		for _, k := range []audit.Kind{audit.KindStatement, audit.KindRefusal, audit.KindSession, audit.KindAdmin,
+			audit.KindError} {
 			kinds = append(kinds, string(k))
 		}
 	}
@@ -135,7 +136,8 @@ func (e *shownEvent) line() string {
 		what = columnUses(e.Columns)
 	}
 	statement := strings.ReplaceAll(e.Statement, constantMark, "?")
-	return strings.TrimRight(fmt.Sprintf("%s %-8s %-7s %-24s %s", e.Time.UTC().Format(time.TimeOnly), e.User, e.Decision, what, statement), " ")
+	line := fmt.Sprintf("%s %-8s %-7s %-24s %s", e.Time.UTC().Format(time.TimeOnly), e.User, e.Decision, what, statement)
+	return strings.TrimRight(line, " ")
 }
 
 // columnUses writes "search email, reveal ssn phone".

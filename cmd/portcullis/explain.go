@@ -52,7 +52,7 @@ func explain(cmd *cobra.Command, g *globals, user, database, sql string) error {
 	case d == nil:
 		return usageError{fmt.Errorf("database %q is not in the configuration", database)}
 	case p.Databases[database].Transparent():
-		return printExplained(cmd.OutOrStdout(), []explained{{Plan: "relayed as written: the database protects and shards nothing\n"}}, asJSON)
+		return printExplained(cmd.OutOrStdout(), []explained{{Plan: relayed}}, asJSON)
 	}
 	logical, err := schema.OpenLogical(d.Logical.Reveal(), schema.LogicalOptions{})
 	if err != nil {
@@ -78,6 +78,9 @@ func explain(cmd *cobra.Command, g *globals, user, database, sql string) error {
 	}
 	return nil
 }
+
+// relayed stands for a plan where none is made.
+const relayed = "relayed as written: the database protects and shards nothing\n"
 
 var errNoStatement = errors.New("there is no statement")
 
@@ -128,7 +131,8 @@ func explainAll(ctx context.Context, planner *rewrite.Planner, sql string, env *
 		}
 		e := explained{Statement: plan.Logical, Plan: plan.String()}
 		for _, t := range plan.Touched {
-			e.Touched = append(e.Touched, touch{Table: t.Column.Table.String(), Column: t.Column.Column, Use: t.Use, Rule: t.Rule})
+			e.Touched = append(e.Touched,
+				touch{Table: t.Column.Table.String(), Column: t.Column.Column, Use: t.Use, Rule: t.Rule})
 		}
 		if e.Nodes, refused = literalNodes(ctx, env.Database, plan, s); refused != nil {
 			e.Refusal = refusalOf(refused)

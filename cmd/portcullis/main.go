@@ -73,6 +73,10 @@ func rootCommand(p *program) *cobra.Command {
 		auditCommand(g), versionCommand(g))
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		_, err := g.json() // also for commands that print no JSON
+		return err
+	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&g.path, "config", "c", "portcullis.yaml", "configuration file")
 	flags.StringVar(&g.output, "output", "text", "text or json")

@@ -15,7 +15,8 @@ import (
 // literalNodes returns the nodes on which a plan would run, or the refusal of a statement that would write on several. It
 // returns neither where they depend on more than the statement's text: on parameters, on keys that are drawn, or on what
 // the session is near to.
-func literalNodes(ctx context.Context, db *policy.Database, plan *rewrite.Plan, s *rewrite.Statement) ([]string, *sqlstate.Error) {
+func literalNodes(ctx context.Context, db *policy.Database, plan *rewrite.Plan,
+	s *rewrite.Statement) ([]string, *sqlstate.Error) {
 	if plan.Destination != rewrite.DestinationShards || plan.Route.Lead < 0 || !literalRows(plan.Route.Rows) ||
 		!literalCondition(plan.Route.Condition) {
 		return nil, nil

@@ -79,7 +79,8 @@ func applySchemas(cmd *cobra.Command, g *globals) error {
 		if err != nil {
 			return err
 		}
-		all = append(all, applied{Database: c.Name, Changes: result.Changes, Warnings: append([]schema.Finding{}, result.Warnings...)})
+		all = append(all, applied{Database: c.Name, Changes: result.Changes,
+			Warnings: append([]schema.Finding{}, result.Warnings...)})
 		return nil
 	})
 	if err != nil || !asJSON {

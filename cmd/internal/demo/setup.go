@@ -53,7 +53,8 @@ func (d *demo) setUp(ctx context.Context) error {
 		{"starting two PostgreSQL clusters", d.startClusters},
 		{"writing the example's configuration", d.writeFiles},
 		{"making a key file and a keyset", func(ctx context.Context) error { return d.command(ctx, "keys", "init") }},
-		{"making the logical database and the tables of every node", func(ctx context.Context) error { return d.command(ctx, "schema", "apply") }},
+		{"making the logical database and the tables of every node",
+			func(ctx context.Context) error { return d.command(ctx, "schema", "apply") }},
 		{"starting the gateway", d.serve},
 	} {
 		p := d.progress(step.name)

@@ -41,11 +41,12 @@ func (d *demo) story(ctx context.Context) error {
 	fmt.Fprint(d.Out, "\n$APP and $SUPPORT stand for the URLs of two users of the gateway, $DS_0 and $DS_1 for the servers behind it.\n")
 	c, id := makeCustomer(heroine), d.loaded.ids[heroine]
 	node := int(id % 4) // COSID_MOD with mod 4: the step fails if the row is not there
-	findByEmail := fmt.Sprintf("SELECT id, name, email, ssn, phone, birth_date FROM customers WHERE email = '%s'", c.email)
+	findByEmail := fmt.Sprintf("SELECT id, name, email, ssn, phone, birth_date\n  FROM customers WHERE email = '%s'", c.email)
 	number := 0
 	for _, s := range []step{
 		{"The application finds a customer by e-mail", "APP", findByEmail,
-			row(map[string]string{"id": fmt.Sprint(id), "email": c.email, "ssn": c.ssn, "phone": c.phone, "birth_date": c.birthDate}),
+			row(map[string]string{"id": fmt.Sprint(id), "email": c.email, "ssn": c.ssn, "phone": c.phone,
+				"birth_date": c.birthDate}),
 			"The e-mail went to the servers as an equality token; what came back was opened by the gateway: plaintext."},
 		{"Support runs the same statement", "SUPPORT", findByEmail,
 			row(map[string]string{"id": fmt.Sprint(id), "email": maskedEmail(c.email), "ssn": "***-**-" + c.ssn[7:], "birth_date": "",
@@ -53,7 +54,8 @@ func (d *demo) story(ctx context.Context) error {
 			"The same row, but its values are masked as the policy says; the birth date is not shown at all."},
 		{fmt.Sprintf("An administrator reads the same row from its shard: ds_%d, table customers_%d", node/2, node),
 			fmt.Sprintf("DS_%d", node/2),
-			fmt.Sprintf("SELECT id, name, substr(email, 1, 14) AS email, substr(ssn, 1, 14) AS ssn, length(ssn) AS bytes FROM customers_%d WHERE id = %d",
+			fmt.Sprintf("SELECT id, name, substr(email, 1, 14) AS email, substr(ssn, 1, 14) AS ssn, length(ssn) AS bytes\n"+
+				"  FROM customers_%d WHERE id = %d",
 				node, id),
 			sealedRow(id, &c),
 			"Sealed bytes: version, layout, column tag, equality token, ciphertext. docs/format.md describes each byte."},
@@ -66,7 +68,8 @@ func (d *demo) story(ctx context.Context) error {
 				"sum": fmt.Sprintf("%d.%02d", d.loaded.amountCents/100, d.loaded.amountCents%100)}),
 			"amount is an open column: PostgreSQL adds it up on each table, and the gateway adds the sums exactly."},
 		{"A join of two sharded tables", "APP",
-			fmt.Sprintf("SELECT c.name, c.email, o.id, o.amount, o.status FROM customers c JOIN orders o ON o.customer_id = c.id WHERE c.id = %d ORDER BY o.id", id),
+			fmt.Sprintf("SELECT c.name, c.email, o.id, o.amount, o.status\n"+
+				"  FROM customers c JOIN orders o ON o.customer_id = c.id WHERE c.id = %d ORDER BY o.id", id),
 			d.join(&c), "Orders are bound to customers: they lie beside their customer, so the join runs where the row is."},
 		{"Support tries to guess a number digit by digit", "SUPPORT", "SELECT name FROM customers WHERE ssn LIKE '1%'",
 			refused("42501", "masked-predicate"), "A masked column in WHERE would be an oracle. The refusal names its rule: %s."},
@@ -269,7 +272,8 @@ func (d *demo) join(c *customer) func(*outcome) error {
 		}
 		for i, r := range rows {
 			values, _ := makeOrder(heroine, i+1)
-			if r["email"] != c.email || r["id"] != string(values[0]) || r["amount"] != string(values[1]) || r["status"] != string(values[2]) {
+			if r["email"] != c.email || r["id"] != string(values[0]) || r["amount"] != string(values[1]) ||
+				r["status"] != string(values[2]) {
 				return fmt.Errorf("row %d is not the one that it should be", i+1)
 			}
 		}
@@ -305,7 +309,7 @@ func (d *demo) explain(ctx context.Context, number int) error {
 			return fmt.Errorf("the plan does not say %q", phrase)
 		}
 	}
-	fmt.Fprintln(d.Out, "A plan is data: the same text is cached, executed, compared in tests and shown here. No constant of the client is in it.")
+	fmt.Fprintln(d.Out, "A plan is data: the same one is cached, executed, compared in tests and shown here. It holds no constant of the client.")
 	return nil
 }
 
@@ -314,7 +318,8 @@ const eventsShown = 7
 
 func (d *demo) events(ctx context.Context, number int) error {
 	d.title(number, "The audit log of all this")
-	out, err := d.portcullis(ctx, fmt.Sprintf(`audit show -c "$DEMO/portcullis.yaml" --kind statement,refusal --last %d`, eventsShown), 0,
+	out, err := d.portcullis(ctx,
+		fmt.Sprintf(`audit show -c "$DEMO/portcullis.yaml" --kind statement,refusal --last %d`, eventsShown), 0,
 		"audit", "show", "--kind", "statement,refusal", "--last", fmt.Sprint(eventsShown))
 	if err != nil {
 		return err
@@ -355,7 +360,8 @@ func (d *demo) tamper(ctx context.Context, number int) error {
 		return err
 	}
 	lines := bytes.SplitAfter(log, []byte("\n"))
-	at := slices.IndexFunc(lines, func(line []byte) bool { return bytes.Contains(line, []byte(`"rule":"masked-predicate"`)) })
+	oracle := []byte(`"rule":"masked-predicate"`)
+	at := slices.IndexFunc(lines, func(line []byte) bool { return bytes.Contains(line, oracle) })
 	if at < 0 {
 		return errors.New("the log has no line of the refused oracle")
 	}
