@@ -11,11 +11,11 @@ import (
 func auditCommand(g *globals) *cobra.Command {
 	var log, anchors, key string
 	verify := &cobra.Command{
-		Use:     "verify",
-		Short:   "Find any edit, deletion, insertion, reordering or truncation of the audit log",
+		Use:   "verify",
+		Short: "Find any edit, deletion, insertion, reordering or truncation of the audit log",
 		Example: "  portcullis audit verify -c portcullis.yaml\n" +
 			"  portcullis audit verify --log copy.jsonl --anchors audit.jsonl.anchors --key audit.jsonl.key.pub",
-		Args:    noArguments,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if log == "" || anchors == "" || key == "" {
 				c, _, err := g.load()
