@@ -27,8 +27,9 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) tool staticcheck ./...
 
 .PHONY: bench
-bench: build postgres ## benchmarks of the packages, and of the gateway beside a direct connection
-	PORTCULLIS_BINARY=$(CURDIR)/$(BINARY) $(GO) test -run '^$$' -bench . -benchmem ./...
+bench: build postgres ## pgbench through the gateway beside a direct connection (4 minutes), then benchmarks of the packages
+	$(GO) run ./e2e/bench -binary $(BINARY)
+	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZ_TIME, 60s if not given
