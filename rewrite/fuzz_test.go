@@ -2,6 +2,7 @@ package rewrite_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -59,7 +60,9 @@ func (p permissive) Describe(_ context.Context, request rewrite.DescribeRequest)
 	}
 	l := &lineage{catalog: p.catalog, path: request.SearchPath}
 	outputs, err := l.outputs(tree)
-	if err != nil {
+	if errors.Is(err, errWrong) {
+		return d, sqlstate.New(sqlstate.UndefinedColumn, "column does not exist")
+	} else if err != nil {
 		return d, nil // the analysis will disagree, or refuse
 	}
 	for _, o := range outputs {

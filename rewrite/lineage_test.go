@@ -48,7 +48,11 @@ type lineage struct {
 	seen func(ref *pg_query.ColumnRef, o origin, around []*pg_query.Node) error
 }
 
-var errUnknown = errors.New("not understood")
+// errUnknown says that the walk does not understand the statement, errWrong that PostgreSQL would refuse it.
+var (
+	errUnknown = errors.New("not understood")
+	errWrong   = errors.New("wrong")
+)
 
 // outputs returns the result columns of a statement, nil if it has none.
 func (l *lineage) outputs(tree *pg_query.Node) ([]outColumn, error) {
@@ -123,7 +127,7 @@ func (l *lineage) sortKey(n *pg_query.Node, out []outColumn, scope []fromItem, o
 	if i := n.GetAConst().GetIval(); i != nil {
 		at := int(i.Ival) - 1
 		if at < 0 || at >= len(out) {
-			return fmt.Errorf("ordinal %d: %w", at+1, errUnknown)
+			return fmt.Errorf("ordinal %d: %w", at+1, errWrong)
 		}
 		return l.tell(&pg_query.ColumnRef{}, out[at].origin, n)
 	}
@@ -265,7 +269,7 @@ func resolveIn(ref *pg_query.ColumnRef, scope []fromItem) (origin, error) {
 		}
 	}
 	if len(found) != 1 {
-		return origin{}, fmt.Errorf("%q is %d columns: %w", last.Sval, len(found), errUnknown)
+		return origin{}, fmt.Errorf("%q is %d columns: %w", last.Sval, len(found), errWrong)
 	}
 	return found[0], nil
 }

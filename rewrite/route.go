@@ -90,14 +90,15 @@ func (a *analysis) keyComparison(x *pg_query.A_Expr, entries []*entry) *conditio
 	return c
 }
 
-// shardKey returns the shard key that a node refers to, through sub-selects that only pass rows on, or nil.
+// shardKey returns the shard key that a node refers to, through sub-selects, or nil. A sub-select that groups or limits
+// brings its tables together before a condition from outside can: there it tells nothing, unless there is one table only.
 func (a *analysis) shardKey(n *pg_query.Node, entries []*entry) *base {
 	ref := n.GetColumnRef()
 	if ref == nil {
 		return nil
 	}
 	c, e, refusal := a.resolve(ref, entries)
-	if refusal != nil || c.from == nil || !c.from.isShardKey() || e.sub != nil && e.sub.barrier {
+	if refusal != nil || c.from == nil || !c.from.isShardKey() || e.sub != nil && e.sub.hidesJoins() {
 		return nil
 	}
 	return c.from
@@ -292,9 +293,16 @@ func (a *analysis) colocated(tables []RouteTable, top *query) *sqlstate.Error {
 	for _, j := range a.joins {
 		union(j[0].entry.placement, j[1].entry.placement)
 	}
-	for _, c := range allConditions(top) {
-		c.pins(func(key *base, number int32) { union(key.entry.placement, -int(number)) })
+	var pin func(q *query)
+	pin = func(q *query) {
+		for _, c := range q.conditions {
+			c.pins(func(key *base, number int32) { union(key.entry.placement, -int(number)) })
+		}
+		for _, sub := range q.subs { // those on a nullable side too: the rows that they add lie on that node
+			pin(sub)
+		}
 	}
+	pin(top)
 	first := a.sharded[0]
 	for _, e := range a.sharded[1:] {
 		bound := e.table == first.table || e.table.Binding >= 0 && e.table.Binding == first.table.Binding
@@ -327,11 +335,23 @@ func (a *analysis) barriersPinned(q *query) *sqlstate.Error {
 	return nil
 }
 
-func (q *query) hasSharded() bool {
+func (q *query) hasSharded() bool { return q.shardedCount() > 0 }
+
+// shardedCount counts the sharded tables of a level and of those below.
+func (q *query) shardedCount() int {
+	n := 0
 	for _, e := range q.entries {
 		if e.placement >= 0 {
-			return true
+			n++
 		}
 	}
-	return slices.ContainsFunc(q.subs, (*query).hasSharded)
+	for _, sub := range q.subs {
+		n += sub.shardedCount()
+	}
+	return n
+}
+
+// hidesJoins: a level groups or limits rows of several sharded tables.
+func (q *query) hidesJoins() bool {
+	return q.barrier && q.shardedCount() > 1 || slices.ContainsFunc(q.subs, (*query).hidesJoins)
 }

@@ -387,7 +387,9 @@ func (a *analysis) groupBy(s *pg_query.SelectStmt, q *query, sh *shape) *sqlstat
 		sh.grouped = true
 		i := -1
 		if isOrdinal(n) {
-			i = int(n.GetAConst().GetIval().GetIval()) - 1
+			if i = int(n.GetAConst().GetIval().GetIval()) - 1; i < 0 || i >= len(sh.targets) {
+				return disagreement("number of output columns")
+			}
 		} else if name, ok := bareName(n); ok && !a.isColumn(n, q) {
 			i = targetNamed(sh.targets, name)
 		}
@@ -431,7 +433,9 @@ func (a *analysis) orderBy(s *pg_query.SelectStmt, q *query, sh *shape) *sqlstat
 			item.nullsFirst = item.descending
 		}
 		if isOrdinal(sort.Node) {
-			item.target = int(sort.Node.GetAConst().GetIval().GetIval()) - 1
+			if item.target = int(sort.Node.GetAConst().GetIval().GetIval()) - 1; item.target < 0 || item.target >= len(sh.targets) {
+				return disagreement("number of output columns")
+			}
 		} else if name, ok := bareName(sort.Node); ok {
 			item.target = targetNamed(sh.targets, name)
 		}

@@ -120,25 +120,26 @@ func deparse(statement *pg_query.Node) (string, error) {
 	return pg_query.Deparse(&pg_query.ParseResult{Stmts: []*pg_query.RawStmt{{Stmt: statement}}})
 }
 
-// visit calls f for every message below m, m included, parents first. f returning false leaves out what lies below.
+// visit calls f for every message below m, m included, parents first, in the order of the grammar's fields: what is
+// numbered on the way has the same numbers each time. f returning false leaves out what lies below.
 func visit(m protoreflect.Message, f func(protoreflect.Message) bool) {
 	if !m.IsValid() || !f(m) {
 		return
 	}
-	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		if field.Message() == nil {
-			return true
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		if field.Message() == nil || !m.Has(field) {
+			continue
 		}
-		if field.IsList() {
-			list := value.List()
-			for i := range list.Len() {
-				visit(list.Get(i).Message(), f)
-			}
-			return true
+		if !field.IsList() {
+			visit(m.Get(field).Message(), f)
+			continue
 		}
-		visit(value.Message(), f)
-		return true
-	})
+		for list, j := m.Get(field).List(), 0; j < list.Len(); j++ {
+			visit(list.Get(j).Message(), f)
+		}
+	}
 }
 
 // sameTree reports whether two trees are equal but for the places in the text that their nodes came from.
