@@ -268,10 +268,10 @@ func (p *parameteriser) constant(n *pg_query.Node, c *pg_query.A_Const) {
 	default:
 		var bare string
 		bare, source.Negate = strings.CutPrefix(text, "-")
-		if literal.Value != bare {
+		if plain := strings.TrimLeft(bare, "0"); !strings.ContainsAny(bare, "xXoObB_") && plain != strings.TrimLeft(literal.Value, "0") {
 			p.disagree()
 		}
-		source.TypeOID = numberType(text)
+		source.TypeOID = numberType(literal.Class, source.Negate)
 	}
 	o := operand{source: source, declared: source.TypeOID}
 	if source.TypeOID == oidUnknown {
@@ -285,11 +285,11 @@ func (p *parameteriser) constant(n *pg_query.Node, c *pg_query.A_Const) {
 }
 
 // numberType is the type that PostgreSQL gives a number (src/backend/parser/parse_node.c, make_const).
-func numberType(text string) uint32 {
-	if _, err := strconv.ParseInt(text, 10, 32); err == nil {
+func numberType(class scan.Class, negated bool) uint32 {
+	switch {
+	case class == scan.ClassInt4, class == scan.ClassInt4Edge && negated:
 		return oidInt4
-	}
-	if _, err := strconv.ParseInt(text, 10, 64); err == nil {
+	case class == scan.ClassInt4Edge, class == scan.ClassInt8, class == scan.ClassInt8Edge && negated:
 		return oidInt8
 	}
 	return oidNumeric
