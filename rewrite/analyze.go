@@ -146,7 +146,8 @@ func (a *analysis) castType(t *pg_query.TypeName) *sqlstate.Error {
 			return nil
 		}
 	}
-	return a.refuse(sqlstate.FeatureNotSupported, "type", t.Location, "a cast to type %q is not supported", strings.Join(path, ".")).
+	return a.refuse(sqlstate.FeatureNotSupported, "type", t.Location,
+		"a cast to type %q is not supported", strings.Join(path, ".")).
 		WithHint("Casts may name built-in types that compute from the value alone.")
 }
 
@@ -279,7 +280,8 @@ func (a *analysis) function(f *pg_query.FuncCall, p place) *sqlstate.Error {
 	if kind == aggregateFunction && !p.aggregates {
 		return a.unsupported("an aggregate function in "+p.clause, "aggregate", f.Location)
 	}
-	if kind == scalarFunction && (f.AggDistinct || f.AggFilter != nil || len(f.AggOrder) > 0 || f.AggStar) || f.AggWithinGroup || f.FuncVariadic {
+	likeAggregate := f.AggDistinct || f.AggFilter != nil || len(f.AggOrder) > 0 || f.AggStar
+	if kind == scalarFunction && likeAggregate || f.AggWithinGroup || f.FuncVariadic {
 		return a.unsupported("this form of function call", "function", f.Location)
 	}
 	if f.Funcformat == pg_query.CoercionForm_COERCE_EXPLICIT_CALL {

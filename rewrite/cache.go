@@ -16,7 +16,8 @@ type cache struct {
 	flight singleflight.Group
 
 	mu      sync.Mutex
-	max     int
+	max     int                      // entries
+	bytes   int                      // of all entries, estimated; at most max * entryBytes
 	entries map[string]*list.Element // of *cached
 	recent  *list.List
 }
@@ -26,6 +27,7 @@ type cached struct {
 	// pinned are the literals whose values are part of the question; answers are kept by those values.
 	pinned  []int
 	answers map[string]answer
+	bytes   int
 }
 
 type answer struct {
@@ -43,6 +45,9 @@ const questionMax = 64 << 10
 
 // answersMax bounds the answers of one skeleton that differ in pinned literals only.
 const answersMax = 256
+
+// entryBytes is what an entry may take on average: most plans are smaller, and a few may be much larger.
+const entryBytes = 8 << 10
 
 func newCache(max int) *cache {
 	return &cache{max: max, entries: map[string]*list.Element{}, recent: list.New()}
@@ -161,19 +166,50 @@ func (c *cache) put(key string, pinned []int, values string, a answer) {
 	defer c.mu.Unlock()
 	e, ok := c.entries[key]
 	if !ok {
-		e = c.recent.PushFront(&cached{key: key, pinned: pinned, answers: map[string]answer{}})
+		e = c.recent.PushFront(&cached{key: key, pinned: pinned})
 		c.entries[key] = e
-		if c.recent.Len() > c.max {
-			last := c.recent.Back()
-			c.recent.Remove(last)
-			delete(c.entries, last.Value.(*cached).key)
-		}
 	}
 	entry := e.Value.(*cached)
-	if !equalInts(entry.pinned, pinned) || len(entry.answers) >= answersMax {
+	if entry.answers == nil || !equalInts(entry.pinned, pinned) || len(entry.answers) >= answersMax {
 		entry.pinned, entry.answers = pinned, map[string]answer{}
+		c.bytes -= entry.bytes
+		entry.bytes = 2*len(key) + 512 // the key stands here and in the map
+		c.bytes += entry.bytes
 	}
 	entry.answers[values] = a
+	grown := len(values) + a.bytes()
+	entry.bytes += grown
+	c.bytes += grown
+	for c.recent.Len() > 1 && (c.recent.Len() > c.max || c.bytes > c.max*entryBytes) {
+		last := c.recent.Back()
+		c.recent.Remove(last)
+		c.bytes -= last.Value.(*cached).bytes
+		delete(c.entries, last.Value.(*cached).key)
+	}
+}
+
+// bytes estimates what an answer takes.
+func (a answer) bytes() int {
+	n := 512
+	if p := a.plan; p != nil {
+		n += len(p.Logical) + 128*(len(p.Inputs)+len(p.Outputs)+len(p.Columns)+len(p.Sealed)+len(p.Touched)) + 4*len(p.Params)
+		for _, fragment := range p.Text.Fragments {
+			n += len(fragment) + 64
+		}
+		n += 64*len(p.Route.Rows) + p.Route.Condition.bytes()
+	}
+	return n
+}
+
+func (c *Condition) bytes() int {
+	if c == nil {
+		return 0
+	}
+	n := 128 + 64*len(c.Operands)
+	for _, child := range c.Children {
+		n += child.bytes()
+	}
+	return n
 }
 
 func equalInts(a, b []int) bool {

@@ -265,6 +265,16 @@ func TestCacheIsBounded(t *testing.T) {
 	if c.asked.Load() != before+1 {
 		t.Error("the oldest was kept")
 	}
+	// Bytes count too: large statements displace small ones.
+	planOne(t, planner, "SELECT id AS small FROM customers", env)
+	before = c.asked.Load()
+	for i := range 5 {
+		planOne(t, planner, fmt.Sprintf("SELECT id AS big%d FROM customers WHERE id IN (1%s)", i, strings.Repeat(", 1", 5000)), env)
+	}
+	planOne(t, planner, "SELECT id AS small FROM customers", env)
+	if n := c.asked.Load() - before; n != 6 {
+		t.Errorf("%d questions: the bytes are not bounded", n)
+	}
 	for i := range 1000 { // many values of one pinned literal
 		if _, _, refusal := planOne(t, planner, fmt.Sprintf("SET a.b TO '%d'", i), env); refusal != nil {
 			t.Fatal(refusal)

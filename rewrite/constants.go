@@ -83,9 +83,7 @@ func parameterise(tree *pg_query.Node, s *Statement, declared []uint32) (*parame
 		return nil, p.err
 	}
 	if len(p.out.operands) > parametersMax {
-		return nil, sqlstate.New(sqlstate.ProgramLimitExceeded,
-			"the statement has more than %d parameters and constants", parametersMax).
-			WithHint("Send the rows in several statements.")
+		return nil, tooManyParameters()
 	}
 	p.pinRest()
 	return p.out, nil
@@ -93,6 +91,11 @@ func parameterise(tree *pg_query.Node, s *Statement, declared []uint32) (*parame
 
 // parametersMax is the number of parameters that the protocol can carry (Int16, src/backend/tcop/postgres.c).
 const parametersMax = 65535
+
+func tooManyParameters() *sqlstate.Error {
+	return sqlstate.New(sqlstate.ProgramLimitExceeded, "the statement has more than %d parameters and constants", parametersMax).
+		WithRule("parameters").WithHint("Send the rows in several statements.")
+}
 
 type parameteriser struct {
 	statement *Statement

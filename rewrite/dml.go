@@ -120,6 +120,7 @@ func (a *analysis) insert(s *pg_query.InsertStmt, plan *Plan) *sqlstate.Error {
 // insertColumns lists the columns that the VALUES fill: those named, or the first ones of the table.
 func (a *analysis) insertColumns(s *pg_query.InsertStmt, e *entry, width int) ([]*base, *sqlstate.Error) {
 	var out []*base
+	places := map[*base]int32{}
 	if len(s.Cols) == 0 {
 		if width > len(e.columns) {
 			return nil, a.refuse(sqlstate.SyntaxError, "values", -1, "INSERT has more expressions than target columns")
@@ -138,21 +139,30 @@ func (a *analysis) insertColumns(s *pg_query.InsertStmt, e *entry, width int) ([
 			return nil, a.refuse(sqlstate.UndefinedColumn, "undefined-column", t.Location,
 				"column %q of relation %q does not exist", t.Name, e.relation.Name.Name)
 		}
-		out = append(out, b)
+		out, places[b] = append(out, b), t.Location
 	}
 	for _, b := range out {
-		if refusal := a.mayWrite(b, -1); refusal != nil {
+		location, named := places[b]
+		if !named {
+			location = -1
+		}
+		if refusal := a.mayWrite(b, location); refusal != nil {
 			return nil, refusal
 		}
 	}
 	for i := range e.columns {
-		if b := e.columns[i].from; b.sealed() && b.column.HasDefault && !contains(out, b) {
+		if b := e.columns[i].from; b.defaultUnsealed() && !contains(out, b) {
 			return nil, a.refuse(sqlstate.FeatureNotSupported, "sealed-default", -1,
 				"encrypted column %q of %q has a default, which cannot be sealed", b.column.Name, e.relation.Name.Name).
 				WithHint("Name the column and give a value.")
 		}
 	}
 	return out, nil
+}
+
+// defaultUnsealed: PostgreSQL would make the value of an encrypted column, which only the gateway can seal.
+func (b *base) defaultUnsealed() bool {
+	return b.sealed() && (b.column.HasDefault || b.column.Identity)
 }
 
 func contains(list []*base, b *base) bool {
@@ -203,7 +213,7 @@ func (a *analysis) insertRow(row int, items []*pg_query.Node, columns []*base, e
 			operand, placed = o, true
 		}
 		switch {
-		case isDefault && b.sealed() && b.column.HasDefault:
+		case isDefault && b.defaultUnsealed():
 			return operand, a.refuse(sqlstate.FeatureNotSupported, "sealed-default", -1,
 				"encrypted column %q of %q has a default, which cannot be sealed", b.column.Name, e.relation.Name.Name)
 		case isDefault:
@@ -270,7 +280,7 @@ func (a *analysis) assignment(t *pg_query.ResTarget, e *entry, q *query) *sqlsta
 			WithHint("Delete the row and insert it anew.")
 	}
 	if _, isDefault := t.Val.GetNode().(*pg_query.Node_SetToDefault); isDefault {
-		if b.sealed() && b.column.HasDefault {
+		if b.defaultUnsealed() {
 			return a.refuse(sqlstate.FeatureNotSupported, "sealed-default", t.Location,
 				"encrypted column %q of %q has a default, which cannot be sealed", t.Name, e.relation.Name.Name)
 		}

@@ -166,6 +166,9 @@ func analyze(s *Statement, env *Env, pz *parameterised, described Description) (
 	if refusal == nil {
 		refusal = a.allVisited(pz.tree)
 	}
+	if refusal == nil && len(a.inputs) > parametersMax {
+		refusal = tooManyParameters()
+	}
 	if refusal == nil {
 		plan.Text, refusal = a.cut(pz.tree, plan.Route)
 	}
