@@ -163,11 +163,7 @@ func (b *binder) operand(o *rewrite.Operand, assign bool) (node int, null bool, 
 			"table %q cannot be routed by that value of shard key %q", b.tableName(), b.shardColumn())
 	}
 	node, ok, err = b.program.router.Route(v)
-	if err != nil {
-		return 0, false, sqlstate.New(sqlstate.InvalidParameterValue,
-			"the algorithm of table %q cannot place a value of shard key %q", b.tableName(), b.shardColumn())
-	}
-	if !ok {
+	if err != nil || !ok { // what cannot be placed was never stored: a comparison with it finds nothing
 		return -1, false, nil
 	}
 	return node, false, nil
