@@ -50,8 +50,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	modes := flags.String("modes", "prepared,simple", "how pgbench sends statements")
 	clients := flags.String("clients", "1,8,32", "connections at one time")
 	flags.StringVar(&o.binary, "binary", "build/portcullis", "the gateway")
-	flags.IntVar(&o.rounds, "rounds", 3, "runs of each row of the table")
-	flags.IntVar(&o.seconds, "seconds", 1, "length of a run")
+	flags.IntVar(&o.rounds, "rounds", 2, "runs of each row of the table")
+	flags.IntVar(&o.seconds, "seconds", 2, "length of a run, connecting included")
 	flags.IntVar(&o.rows, "rows", 50_000, "accounts")
 	if err := flags.Parse(args); err != nil {
 		return o, err

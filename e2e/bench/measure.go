@@ -15,8 +15,13 @@ import (
 	"time"
 )
 
-// warmUp passes between pgbench's start and the moment from which is counted: its clients have connected by then.
-const warmUp = 300 * time.Millisecond
+const (
+	sampleInterval = 20 * time.Millisecond // between two looks at the proxy's CPU time
+	attemptsMax    = 3                     // of a run that is void
+)
+
+// errVoid means that on a busy machine the clients needed most of the run to connect.
+var errVoid = errors.New("too little of the run is left after all clients have connected")
 
 // measurement is what one run of pgbench shows.
 type measurement struct {
@@ -25,8 +30,17 @@ type measurement struct {
 	p50, p99  time.Duration // of a transaction's latency
 }
 
-// measure runs pgbench and counts between two moments.
-func (s *stage) measure(ctx context.Context, subject *subject, mode string, clients, seconds int) (measurement, error) {
+// measure runs pgbench, and again if the run is void.
+func (s *stage) measure(ctx context.Context, subject *subject, mode string, clients, seconds int) (m measurement, err error) {
+	for range attemptsMax {
+		if m, err = s.measureOnce(ctx, subject, mode, clients, seconds); !errors.Is(err, errVoid) {
+			break
+		}
+	}
+	return m, err
+}
+
+func (s *stage) measureOnce(ctx context.Context, subject *subject, mode string, clients, seconds int) (measurement, error) {
 	dir, err := os.MkdirTemp(s.dir, "run-")
 	if err != nil {
 		return measurement{}, err
@@ -39,15 +53,24 @@ func (s *stage) measure(ctx context.Context, subject *subject, mode string, clie
 	if err := cmd.Start(); err != nil {
 		return measurement{}, err
 	}
-	time.Sleep(warmUp)
-	cpuBegan, began := cpuTime(subject.pid), time.Now()
-	time.Sleep(time.Duration(seconds)*time.Second - warmUp)
-	cpuEnded, ended := cpuTime(subject.pid), time.Now()
-	if err := cmd.Wait(); err != nil {
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var samples []sample
+	for ticker := time.NewTicker(sampleInterval); ; {
+		samples = append(samples, sample{time.Now(), cpuTime(subject.pid)})
+		select {
+		case err = <-ended:
+			ticker.Stop()
+		case <-ticker.C:
+			continue
+		}
+		break
+	}
+	if err != nil {
 		return measurement{}, fmt.Errorf("pgbench: %w: %s", err, output.Bytes())
 	}
 
-	var latencies []time.Duration
+	var done []transaction
 	files, err := filepath.Glob(filepath.Join(dir, "log*"))
 	if err != nil {
 		return measurement{}, err
@@ -57,29 +80,77 @@ func (s *stage) measure(ctx context.Context, subject *subject, mode string, clie
 		if err != nil {
 			return measurement{}, err
 		}
-		found, err := readLog(f, began, ended)
+		done, err = readLog(done, f)
 		f.Close()
 		if err != nil {
 			return measurement{}, fmt.Errorf("read pgbench's log: %w", err)
 		}
-		latencies = append(latencies, found...)
+	}
+	return evaluate(done, samples, clients, time.Duration(seconds)*time.Second)
+}
+
+// sample is the CPU time that the proxy had used at a moment.
+type sample struct {
+	at  time.Time
+	cpu time.Duration
+}
+
+// transaction is a line of pgbench's log.
+type transaction struct {
+	client  int64
+	latency time.Duration
+	end     time.Time
+}
+
+// evaluate counts between two samples: the first one when every client has finished a transaction, and the last one
+// while they still work. It returns errVoid if less than a quarter of the run lies between them.
+func evaluate(done []transaction, samples []sample, clients int, length time.Duration) (measurement, error) {
+	first := make(map[int64]time.Time)
+	var connected, last time.Time
+	for _, d := range done {
+		if at, seen := first[d.client]; !seen || d.end.Before(at) {
+			first[d.client] = d.end
+		}
+		if d.end.After(last) {
+			last = d.end
+		}
+	}
+	for _, at := range first {
+		if at.After(connected) {
+			connected = at
+		}
+	}
+	began := slices.IndexFunc(samples, func(s sample) bool { return s.at.After(connected) })
+	after := slices.IndexFunc(samples, func(s sample) bool { return s.at.After(last) })
+	if after < 0 {
+		after = len(samples)
+	}
+	if len(first) < clients || began < 0 || after <= began || samples[after-1].at.Sub(samples[began].at) < length/4 {
+		return measurement{}, errVoid
+	}
+	from, to := samples[began], samples[after-1]
+	var latencies []time.Duration
+	for _, d := range done {
+		if d.end.After(from.at) && !d.end.After(to.at) {
+			latencies = append(latencies, d.latency)
+		}
 	}
 	if len(latencies) == 0 {
-		return measurement{}, fmt.Errorf("no transaction was finished: %s", output.Bytes())
+		return measurement{}, errVoid
 	}
 	slices.Sort(latencies)
 	return measurement{
-		perSecond: float64(len(latencies)) / ended.Sub(began).Seconds(),
-		cpu:       (cpuEnded - cpuBegan) / time.Duration(len(latencies)),
+		perSecond: float64(len(latencies)) / to.at.Sub(from.at).Seconds(),
+		cpu:       (to.cpu - from.cpu) / time.Duration(len(latencies)),
 		p50:       percentile(latencies, 50),
 		p99:       percentile(latencies, 99),
 	}, nil
 }
 
-// readLog returns the latencies of the transactions that ended between two moments. A line of pgbench's log is
-// "client transaction latency script seconds microseconds" (doc/src/sgml/ref/pgbench.sgml, Per-Transaction Logging).
-func readLog(r io.Reader, began, ended time.Time) (latencies []time.Duration, err error) {
-	const latencyField, secondsField, microsecondsField = 2, 4, 5
+// readLog appends the transactions of a log. A line is "client transaction latency script seconds microseconds"
+// (doc/src/sgml/ref/pgbench.sgml, Per-Transaction Logging).
+func readLog(done []transaction, r io.Reader) ([]transaction, error) {
+	const clientField, latencyField, secondsField, microsecondsField = 0, 2, 4, 5
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		fields := bytes.Fields(lines.Bytes())
@@ -87,18 +158,17 @@ func readLog(r io.Reader, began, ended time.Time) (latencies []time.Duration, er
 			return nil, errors.New("a line is too short")
 		}
 		var numbers [microsecondsField + 1]int64
-		for _, i := range []int{latencyField, secondsField, microsecondsField} {
-			if numbers[i], err = strconv.ParseInt(string(fields[i]), 10, 64); err != nil {
+		for _, i := range []int{clientField, latencyField, secondsField, microsecondsField} {
+			n, err := strconv.ParseInt(string(fields[i]), 10, 64)
+			if err != nil {
 				return nil, err
 			}
+			numbers[i] = n
 		}
-		end := time.Unix(numbers[secondsField], numbers[microsecondsField]*1000)
-		if end.Before(began) || end.After(ended) {
-			continue
-		}
-		latencies = append(latencies, time.Duration(numbers[latencyField])*time.Microsecond)
+		done = append(done, transaction{numbers[clientField], time.Duration(numbers[latencyField]) * time.Microsecond,
+			time.Unix(numbers[secondsField], numbers[microsecondsField]*1000)})
 	}
-	return latencies, lines.Err()
+	return done, lines.Err()
 }
 
 // percentile returns the smallest value that at least percent of them do not exceed. sorted is not empty.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"slices"
@@ -10,21 +11,47 @@ import (
 )
 
 func TestReadLog(t *testing.T) {
-	const log = `0 1 100 0 1000 999999
-1 1 200 0 1001 0
-0 2 300 0 1001 500000
-1 2 400 0 1002 0
-1 3 500 0 1002 1
-`
-	got, err := readLog(strings.NewReader(log), time.Unix(1001, 0), time.Unix(1002, 0))
-	want := []time.Duration{200 * time.Microsecond, 300 * time.Microsecond, 400 * time.Microsecond}
+	got, err := readLog(nil, strings.NewReader("0 1 100 0 1000 999999\n1 1 200 0 1001 0\n"))
+	want := []transaction{
+		{0, 100 * time.Microsecond, time.Unix(1000, 999_999_000)},
+		{1, 200 * time.Microsecond, time.Unix(1001, 0)},
+	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
 	for _, wrong := range []string{"0 1 100 0 1000\n", "0 1 failed 0 1000 0\n"} {
-		if _, err := readLog(strings.NewReader(wrong), time.Unix(0, 0), time.Unix(1002, 0)); err == nil {
+		if _, err := readLog(nil, strings.NewReader(wrong)); err == nil {
 			t.Errorf("%q is read", wrong)
 		}
+	}
+}
+
+func TestEvaluate(t *testing.T) {
+	at := func(ms int) time.Time { return time.UnixMilli(int64(1_000_000 + ms)) }
+	var samples []sample
+	for ms := 0; ms <= 1000; ms += 100 { // a tenth of a CPU
+		samples = append(samples, sample{at(ms), time.Duration(ms) * time.Millisecond / 10})
+	}
+	var done []transaction
+	for ms := 15; ms < 950; ms += 10 { // client 1 connects late
+		done = append(done, transaction{0, time.Millisecond, at(ms)})
+		if ms > 320 {
+			done = append(done, transaction{1, 3 * time.Millisecond, at(ms)})
+		}
+	}
+	got, err := evaluate(done, samples, 2, time.Second) // from 400 to 900 ms: 100 transactions
+	want := measurement{perSecond: 200, cpu: 500 * time.Microsecond, p50: time.Millisecond, p99: 3 * time.Millisecond}
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	if _, err := evaluate(done, samples, 3, time.Second); !errors.Is(err, errVoid) {
+		t.Errorf("a client that never worked: %v", err)
+	}
+	if _, err := evaluate(done, samples, 2, 3*time.Second); !errors.Is(err, errVoid) {
+		t.Errorf("a sixth of a run: %v", err)
+	}
+	if _, err := evaluate(nil, samples, 2, time.Second); !errors.Is(err, errVoid) {
+		t.Errorf("no transaction: %v", err)
 	}
 }
 
