@@ -86,6 +86,30 @@ func TestMergeMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// Where each node has a connection of its own, the rows that LIMIT leaves over are not taken for the answer to the next
+// statement of the transaction.
+func TestLimitLeavesConnectionsFree(t *testing.T) {
+	s := newShopWith(t, Options{},
+		"algorithms:\n", "algorithms:\n      by_half: {type: MOD, props: {sharding-count: 2}}\n",
+		"nodes: \"ds_0.samples_${0..1},ds_1.samples_${2..3}\"\n        shard: {column: id, algorithm: by_customer}",
+		"nodes: \"ds_0.samples_0,ds_1.samples_1\"\n        shard: {column: id, algorithm: by_half}")
+	app := s.connect("app")
+	for id := range 40 {
+		mustExec(t, app, "INSERT INTO samples (id, i4) VALUES ($1, $2)", id, id)
+	}
+	for _, mode := range modes {
+		mustExec(t, app, "BEGIN")
+		mustExec(t, app, "UPDATE samples SET i4 = i4 + 1 WHERE id = 1")
+		for _, limit := range []string{"5", "0", "40"} {
+			got, err := tryRows(t, app, "SELECT id FROM samples ORDER BY id LIMIT "+limit, mode)
+			if err != nil || limit != "0" && !strings.HasPrefix(got, "0\n1\n2\n3\n4") {
+				t.Fatalf("%v: LIMIT %s: %q, %v", mode, limit, got, err)
+			}
+		}
+		mustExec(t, app, "COMMIT")
+	}
+}
+
 // sample makes the values of a row, many of them equal and some NULL.
 func sample(r *rand.Rand, id int) []string {
 	or := func(format string, args ...any) string {

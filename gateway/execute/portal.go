@@ -316,7 +316,7 @@ func (p *Portal) rows(ctx context.Context, w *writer, rowsMax int32) (suspended 
 	}
 	for rowsMax == 0 || w.rows < int64(rowsMax) {
 		if p.left == 0 {
-			return false, nil
+			return false, p.skipRest(ctx)
 		}
 		values, ok, err := p.nextMerged(ctx)
 		if err != nil || !ok {
@@ -334,6 +334,20 @@ func (p *Portal) rows(ctx context.Context, w *writer, rowsMax int32) (suspended 
 		}
 	}
 	return true, nil
+}
+
+// skipRest reads and drops the rows that LIMIT leaves over, so that the nodes' connections are free for what comes next in
+// the transaction. An error among them is the statement's: it has ended the transaction on its node.
+func (p *Portal) skipRest(ctx context.Context) *sqlstate.Error {
+	for _, s := range p.sources {
+		for more := true; more; {
+			var err *sqlstate.Error
+			if _, more, err = s.message(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // concatenate sends the rows of one node after the other.
