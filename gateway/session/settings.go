@@ -94,7 +94,11 @@ func newSettings(user string, server map[string]string) *Settings {
 	for i := range settings {
 		s := &settings[i]
 		defaults[s.name] = s.value
-		if v, ok := server[s.name]; ok && (s.parse == nil && s.name != "is_superuser" || s.name == "TimeZone") {
+		v, ok := server[s.name]
+		if ok && s.name == "TimeZone" {
+			v, ok = timeZone(v) // times are sealed by it: one that is not understood here must not be the servers' either
+		}
+		if ok && (s.parse == nil && s.name != "is_superuser" || s.name == "TimeZone") {
 			defaults[s.name] = v
 		}
 	}

@@ -74,6 +74,10 @@ func TestSettingValues(t *testing.T) {
 			t.Errorf("%s is %q, not %q", name, got, want)
 		}
 	}
+	// A zone that only the server understands is nobody's: times would be sealed in another one than they were written in.
+	if got := newSettings("app", map[string]string{"TimeZone": "<+03>-03"}).Get("TimeZone"); got != "UTC" {
+		t.Errorf("TimeZone is %q, not UTC", got)
+	}
 	if _, err := s.Set("server_version", []string{"9"}, false); err == nil || err.Code.String() != "55P02" {
 		t.Errorf("server_version: %v", err)
 	}
