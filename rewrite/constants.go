@@ -128,6 +128,8 @@ func (p *parameteriser) node(n *pg_query.Node) {
 		return
 	case *pg_query.Node_ResTarget:
 		p.keepName(x.ResTarget)
+	case *pg_query.Node_TypeCast:
+		p.intervalFields(x.TypeCast)
 	}
 	p.children(n.ProtoReflect())
 }
@@ -315,6 +317,20 @@ func (p *parameteriser) literalAt(location int32) (int, bool) {
 		return 0, false
 	}
 	return i, literals[i].Start <= int(location) || p.statement.Text[location] == '-'
+}
+
+// intervalFields refuses INTERVAL '1' HOUR. Interval is the one type whose modifier says how the text of a literal is read
+// (src/backend/parser/parse_coerce.c, coerce_type): '1' as a parameter would be a second, of which no hour remains.
+func (p *parameteriser) intervalFields(c *pg_query.TypeCast) {
+	const everyField = 0x7FFF // src/include/utils/timestamp.h, INTERVAL_FULL_RANGE: an interval with a precision alone
+	path, ok := names(c.TypeName.GetNames())
+	if !ok || path[len(path)-1] != "interval" || len(c.TypeName.Typmods) == 0 || c.Arg.GetAConst().GetSval() == nil ||
+		c.TypeName.Typmods[0].GetAConst().GetIval().GetIval() == everyField || p.err != nil {
+		return
+	}
+	p.err = sqlstate.New(sqlstate.FeatureNotSupported, "an interval literal with fields is not supported").
+		WithRule("interval-fields").WithHint("Write the unit into the literal, as in INTERVAL '1 hour'.").
+		At(p.statement.position(c.Arg.GetAConst().Location))
 }
 
 func (p *parameteriser) disagree() {

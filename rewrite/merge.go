@@ -71,7 +71,7 @@ func (a *analysis) outputs(targets []target) ([]Column, []Output, *sqlstate.Erro
 	if len(targets) != len(a.described.Columns) {
 		return nil, nil, disagreement("number of output columns")
 	}
-	var columns []Column
+	columns := make([]Column, 0, len(targets)) // a SELECT of no columns returns rows all the same
 	var outputs []Output
 	for i, t := range targets {
 		f := a.described.Columns[i]

@@ -209,6 +209,7 @@ func (a *analysis) finishCatalogQuery(tree *pg_query.Node, plan *Plan) (*Plan, *
 	plan.Destination = DestinationLogical
 	plan.Text = Text{Fragments: []string{p.text}}
 	plan.Inputs = a.inputs
+	plan.Columns = []Column{} // rows of no columns are rows
 	for i, f := range a.described.Columns {
 		plan.Columns = append(plan.Columns, Column{f.Name, f.TableOID, f.Attnum, f.TypeOID, f.TypeLen, f.Typmod, i})
 		plan.Outputs = append(plan.Outputs, Output{PhysicalOID: f.TypeOID})
