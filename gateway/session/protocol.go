@@ -50,6 +50,7 @@ type portal struct {
 	run       *execute.Portal // nil: answered by the session
 	formats   []int16         // of the result's columns, as asked for
 	started   bool
+	commits   bool // it writes, and may have been sent together with the end of its transaction
 	done      bool
 }
 

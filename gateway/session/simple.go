@@ -154,7 +154,7 @@ func (s *Session) startRun(p *portal, rowsMax int32, last bool) *sqlstate.Error 
 	if p.plan.Writes {
 		s.tx.wrote, s.tx.writer = true, datasources[0]
 	}
-	p.started = true
+	p.started, p.commits = true, last && p.plan.Writes
 	return p.run.Start(s.working, func(d string) *execute.Backend { return backends[d] }, rowsMax, last)
 }
 
@@ -164,6 +164,9 @@ func (s *Session) readRun(p *portal, rowsMax int32) (execute.Answer, *sqlstate.E
 		return s.recordStatement(p.plan, p.run.Routes(), rows)
 	})
 	if err != nil {
+		if writer := s.servers[s.tx.writer]; p.commits && err != execute.ClientLost && writer != nil && writer.Broken() {
+			err = outcomeUnknown(s.tx.writer)
+		}
 		s.recordFailure(p.statement.parsed, p.plan, p.run.Routes(), err)
 		return answer, err
 	}

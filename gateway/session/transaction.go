@@ -108,9 +108,7 @@ func (s *Session) commitServers(ctx context.Context) *sqlstate.Error {
 		}
 		if err := s.commitOn(ctx, writer); err != nil {
 			if writer.Broken() {
-				return sqlstate.New(sqlstate.TransactionOutcomeUnknown,
-					"the connection to datasource %q was lost during COMMIT", writer.Server.Datasource()).
-					WithDetail("It is not known whether the transaction was committed.")
+				return outcomeUnknown(s.tx.writer)
 			}
 			return s.database.Runner.Translate(err, writer.Backend, s.restricted())
 		}
@@ -217,6 +215,11 @@ func (s *Session) endImplicit(ctx context.Context) *sqlstate.Error {
 
 func connectionGone(datasource string) *sqlstate.Error {
 	return sqlstate.New(sqlstate.ConnectionFailure, "the connection to datasource %q was lost", datasource)
+}
+
+func outcomeUnknown(datasource string) *sqlstate.Error {
+	return sqlstate.New(sqlstate.TransactionOutcomeUnknown, "the connection to datasource %q was lost during COMMIT", datasource).
+		WithDetail("It is not known whether the transaction was committed.")
 }
 
 // home is the datasource to prefer where any will do: the one that the transaction is already on.
