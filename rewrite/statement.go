@@ -16,6 +16,20 @@ type Statement struct {
 	start int // characters before this statement in the client's string, for positions
 }
 
+// Shape is the statement without its constants, for logs: the skeleton, with a question mark for each literal.
+func (s *Statement) Shape() string {
+	shape := []byte(s.Skeleton)
+	for i, b := range shape {
+		if b >= firstMark {
+			shape[i] = '?'
+		}
+	}
+	return string(shape)
+}
+
+// firstMark is the lowest of the bytes that stand for literals in a skeleton; no UTF-8 text holds it (package scan).
+const firstMark = 0xf8
+
 // Env is all that the meaning of a statement depends on, besides its text. Everything in it is part of the plan's key.
 type Env struct {
 	Generation uint64 // of the policy

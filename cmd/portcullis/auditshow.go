@@ -122,10 +122,6 @@ func showEvents(out io.Writer, log io.Reader, last int, kinds []string, asJSON b
 	return nil
 }
 
-// constantMark stands in the log for each constant of a statement that was refused before it had a plan: its scanner marks
-// them by bytes that are no UTF-8 (package scan), and the log keeps such a byte as the replacement character.
-const constantMark = "\ufffd"
-
 // line is the event on one line.
 func (e *shownEvent) line() string {
 	what := e.Action
@@ -135,8 +131,7 @@ func (e *shownEvent) line() string {
 	case len(e.Columns) > 0:
 		what = columnUses(e.Columns)
 	}
-	statement := strings.ReplaceAll(e.Statement, constantMark, "?")
-	line := fmt.Sprintf("%s %-8s %-7s %-24s %s", e.Time.UTC().Format(time.TimeOnly), e.User, e.Decision, what, statement)
+	line := fmt.Sprintf("%s %-8s %-7s %-24s %s", e.Time.UTC().Format(time.TimeOnly), e.User, e.Decision, what, e.Statement)
 	return strings.TrimRight(line, " ")
 }
 

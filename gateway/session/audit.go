@@ -84,7 +84,7 @@ func (s *Session) recordFailure(statement *rewrite.Statement, plan *rewrite.Plan
 	case plan != nil:
 		e.Statement, e.Columns = plan.Logical, touchedColumns(plan)
 	case statement != nil:
-		e.Statement = statement.Skeleton
+		e.Statement = statement.Shape()
 	}
 	_ = s.record(e) // logged there; the statement fails in any case
 }
