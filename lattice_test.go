@@ -44,7 +44,8 @@ var lattice = []rule{
 	{"rewrite/catalog", nil, nil, "the catalog is data"},
 	{"rewrite/scan", []string{"rewrite/sqlstate"}, nil, "the scanner stands before everything, the parser too"},
 	{"rewrite/...", []string{"config/policy", "rewrite/..."}, []string{"cmd/pgcluster", "config", "gateway/schema", "shard"},
-		"planning knows SQL, catalog and policy: no socket, no key, not what a mask or an algorithm computes"},
+		"planning knows SQL, catalog and policy: no socket, no key, not what a mask or an algorithm computes (its tests read a " +
+			"policy as a user writes it, and record what a real server answers)"},
 
 	{"gateway/audit", nil, nil, "the log takes events from anybody and knows nobody"},
 	{"gateway/wire", []string{"rewrite/sqlstate"}, []string{"cmd/pgcluster"}, "framing knows messages, not their meaning"},

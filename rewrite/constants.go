@@ -79,6 +79,7 @@ func parameterise(tree *pg_query.Node, s *Statement, declared []uint32) (*parame
 		p.out.operands = append(p.out.operands, o)
 	}
 	p.node(tree)
+	p.noneLeft(tree)
 	if p.err != nil {
 		return nil, p.err
 	}
@@ -331,6 +332,25 @@ func (p *parameteriser) intervalFields(c *pg_query.TypeCast) {
 	p.err = sqlstate.New(sqlstate.FeatureNotSupported, "an interval literal with fields is not supported").
 		WithRule("interval-fields").WithHint("Write the unit into the literal, as in INTERVAL '1 hour'.").
 		At(p.statement.position(c.Arg.GetAConst().Location))
+}
+
+// noneLeft makes sure that what stayed is syntax: integers and the grammar's own constants, but no text of the client's.
+func (p *parameteriser) noneLeft(tree *pg_query.Node) {
+	visit(tree.ProtoReflect(), func(m protoreflect.Message) bool {
+		c, ok := m.Interface().(*pg_query.A_Const)
+		if !ok || c.Isnull || p.err != nil {
+			return p.err == nil
+		}
+		switch c.Val.(type) {
+		case *pg_query.A_Const_Ival, *pg_query.A_Const_Boolval, nil:
+			return true
+		}
+		if i, written := p.literalAt(c.Location); written {
+			p.err = sqlstate.New(sqlstate.FeatureNotSupported, "a constant that is no integer is not supported in this place").
+				WithRule("constant").At(p.statement.position(int32(p.statement.Literals[i].Start)))
+		}
+		return false
+	})
 }
 
 func (p *parameteriser) disagree() {
