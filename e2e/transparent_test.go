@@ -107,7 +107,8 @@ ALTER TABLE countries OWNER TO gateway;`); err != nil {
 		{"modes of pgx", doModes}, {"prepared statements", doPrepared}, {"transactions", doTransactions},
 		{"errors", doErrors}, {"notices", doNotices}, {"settings", doSettings}, {"startup parameters", doStartup},
 		{"temporary tables", doTemporary}, {"cursors", doCursors}, {"COPY out", doCopyOut}, {"COPY in", doCopyIn},
-		{"COPY in that fails", doCopyFails}, {"notifications", doNotifications}, {"a large result", doLargeResult},
+		{"COPY in that fails", doCopyFails}, {"COPY in by the extended protocol", doCopyExtended},
+		{"notifications", doNotifications}, {"a large result", doLargeResult},
 		{"a large parameter", doLargeParameter}, {"a pipeline that fills both directions", doPipeline},
 		{"several statements", doSeveral}, {"DDL", doDDL}, {"large objects", doLargeObjects}, {"cancel", doCancel},
 		{"terminated backend", doTerminated}, {"idle in a transaction", doIdleTimeout}, {"the end of a session", doEnd},
@@ -390,6 +391,52 @@ func doCopyFails(ctx context.Context, w *witness) {
 type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, errors.New("no more") }
+
+// doCopyExtended sends Sync with the statement and again after the data, as libpq does: the server passes over the first
+// one, because it reads data by then.
+func doCopyExtended(ctx context.Context, w *witness) {
+	const text = `
+send Query "CREATE TEMPORARY TABLE t (n int)"
+until ReadyForQuery I
+send Parse sql="COPY t FROM STDIN"
+send Bind
+send Execute
+send Sync
+expect ParseComplete
+expect BindComplete
+expect CopyInResponse
+send CopyData "1\n2\n"
+send CopyDone
+send Sync
+expect CommandComplete "COPY 2"
+expect ReadyForQuery I
+send Query "SELECT sum(n) FROM t"
+expect RowDescription sum
+expect DataRow 3
+expect CommandComplete "SELECT 1"
+expect ReadyForQuery I
+send Parse sql="SELECT 4"
+send Bind
+send Execute
+send Sync
+expect ParseComplete
+expect BindComplete
+expect DataRow 4
+expect CommandComplete "SELECT 1"
+expect ReadyForQuery I
+`
+	file := filepath.Join(w.t.TempDir(), "copy.txt")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	script, err := readWireScript(file, targetTransparent)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := script.run(ctx, w.url); err != nil {
+		w.t.Error(err)
+	}
+}
 
 func doNotifications(ctx context.Context, w *witness) {
 	listening, sending := w.connect(ctx), w.connect(ctx)
