@@ -174,10 +174,11 @@ func (p *parameteriser) selectStatement(s *pg_query.SelectStmt) {
 	for _, t := range s.TargetList {
 		p.node(t)
 	}
-	repeat := func(n *pg_query.Node) {
+	repeat := func(n *pg_query.Node, clause string) {
 		if isOrdinal(n) {
 			return
 		}
+		p.refuseConstantKey(n, clause)
 		for i, b := range before {
 			if b == nil || !hasConstant(n) || !sameButForConstants(n, b) {
 				continue
@@ -193,14 +194,14 @@ func (p *parameteriser) selectStatement(s *pg_query.SelectStmt) {
 		p.node(n)
 	}
 	for _, n := range s.DistinctClause {
-		repeat(n)
+		repeat(n, "DISTINCT ON")
 	}
 	for _, n := range s.GroupClause {
-		repeat(n)
+		repeat(n, "GROUP BY")
 	}
 	for _, n := range s.SortClause {
 		if sort := n.GetSortBy(); sort != nil {
-			repeat(sort.Node)
+			repeat(sort.Node, "ORDER BY")
 		}
 	}
 	rest := s.ProtoReflect()
@@ -318,6 +319,16 @@ func (p *parameteriser) literalAt(location int32) (int, bool) {
 		return 0, false
 	}
 	return i, literals[i].Start <= int(location) || p.statement.Text[location] == '-'
+}
+
+// refuseConstantKey says what PostgreSQL says of ORDER BY 'x', which as a parameter it would take for an expression
+// (src/backend/parser/parse_clause.c, findTargetlistEntrySQL92). NULL, true and false stay in the text: it judges them.
+func (p *parameteriser) refuseConstantKey(n *pg_query.Node, clause string) {
+	c := n.GetAConst()
+	if c.GetSval() == nil && c.GetFval() == nil && c.GetBsval() == nil || p.err != nil {
+		return
+	}
+	p.err = sqlstate.New(sqlstate.SyntaxError, "non-integer constant in %s", clause).At(p.statement.position(c.Location))
 }
 
 // intervalFields refuses INTERVAL '1' HOUR. Interval is the one type whose modifier says how the text of a literal is read
