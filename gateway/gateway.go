@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"github.com/portcullisdb/portcullis/config"
 	"github.com/portcullisdb/portcullis/config/policy"
 	"github.com/portcullisdb/portcullis/gateway/audit"
+	"github.com/portcullisdb/portcullis/gateway/execute"
 	"github.com/portcullisdb/portcullis/gateway/session"
 	"github.com/portcullisdb/portcullis/gateway/wire"
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
@@ -63,7 +66,7 @@ type Gateway struct {
 	mu        sync.Mutex // guards what follows
 	listeners map[net.Listener]struct{}
 	draining  bool
-	retired   []*generation
+	retired   []*generation // replaced, and perhaps still used
 	closed    bool
 }
 
@@ -284,6 +287,7 @@ func (g *Gateway) close() error {
 	for _, old := range append(g.retired, g.state.Load()) {
 		old.close()
 	}
+	g.retired = nil
 	if g.audit == nil {
 		return nil
 	}
@@ -296,6 +300,9 @@ func (g *Gateway) close() error {
 func (g *Gateway) Reload(ctx context.Context, c *config.Config, p *policy.Policy) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.closed {
+		return ErrClosed
+	}
 	old := g.state.Load()
 	p.Generation = old.state.Policy.Generation + 1
 	next, err := g.build(ctx, c, p, old)
@@ -305,6 +312,25 @@ func (g *Gateway) Reload(ctx context.Context, c *config.Config, p *policy.Policy
 	}
 	g.recordAdmin("reload", err)
 	return err
+}
+
+// retire closes the replaced generations that no transaction goes by any more, and what sessions hold of their connections.
+func (g *Gateway) retire() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.retired = slices.DeleteFunc(g.retired, func(old *generation) bool {
+		if g.registry.Uses(old.state) {
+			return false
+		}
+		for _, d := range old.databases {
+			for _, datasource := range append(slices.Collect(maps.Keys(d.slots)), execute.LogicalDatasource) {
+				for g.registry.TakeAway(&d.Database, datasource) {
+				}
+			}
+		}
+		old.close()
+		return true
+	})
 }
 
 func (g *Gateway) recordAdmin(action string, failure error) {

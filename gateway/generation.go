@@ -290,18 +290,20 @@ func (n *generation) close() {
 const catalogInterval = 5 * time.Second
 
 // watch keeps the catalogs of the logical databases fresh: a plan is made for one version of them. Tables that are
-// disabled are looked at again.
+// disabled are looked at again, and generations that were replaced are closed.
 func (g *Gateway) watch(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(g.life, cancel)()
 	ticker := time.NewTicker(catalogInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-g.life.Done():
-			return
 		case <-ticker.C:
 		}
+		g.retire()
 		for name, d := range g.state.Load().databases {
 			if d.logical != nil {
 				g.refresh(ctx, name, d)

@@ -411,3 +411,44 @@ func TestReload(t *testing.T) {
 		t.Errorf("after the failed reload: %q", got)
 	}
 }
+
+// What a reload replaces is given back, but not before the last transaction that goes by it has ended.
+func TestReloadGivesBackWhatItReplaces(t *testing.T) {
+	s := newShop(t)
+	app, other, direct := s.connect("app"), s.connect("app"), s.direct("")
+	connections := func() string {
+		return rows(t, direct, "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE $1 AND pid <> pg_backend_pid()", s.prefix+"%")
+	}
+	rows(t, app, "SELECT count(*) FROM samples")
+	rows(t, other, "SELECT count(*) FROM samples")
+	mustExec(t, app, "BEGIN")
+	for range 3 {
+		s.load()
+		s.must(s.gateway.Reload(testContext(t), s.config, s.policy))
+	}
+	s.gateway.retire()
+	if n := len(s.gateway.retired); n != 1 {
+		t.Errorf("during the transaction %d generations are kept, not 1", n)
+	}
+	if got := rows(t, app, "SELECT count(*) FROM samples WHERE i8 = 1"); got != "0" {
+		t.Errorf("a new statement in the old transaction: %q", got)
+	}
+	mustExec(t, app, "COMMIT")
+	s.gateway.retire()
+	if n := len(s.gateway.retired); n != 0 {
+		t.Errorf("after the transaction %d generations are kept", n)
+	}
+	// One connection of the newest generation to the logical database is left.
+	for range 100 {
+		if connections() == "1" {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if got := connections(); got != "1" {
+		t.Errorf("%s connections are left", got)
+	}
+	if got := rows(t, other, "SELECT count(*) FROM samples"); got != "0" {
+		t.Errorf("afterwards: %q", got)
+	}
+}

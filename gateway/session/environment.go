@@ -22,7 +22,7 @@ type environment struct {
 
 // refresh takes the newest state, between transactions. It reports false if the session may not go on.
 func (s *Session) refresh() bool {
-	newest := s.options.State()
+	newest := s.use()
 	if newest == s.state {
 		return true
 	}
@@ -34,6 +34,18 @@ func (s *Session) refresh() bool {
 	}
 	s.state, s.user, s.database, s.view = newest, user, database, user.Views[s.startup.Database]
 	return true
+}
+
+// use marks the newest state as used, and returns it. It is still the newest after it was marked: Registry.Uses, asked once it
+// has been replaced, does not miss it.
+func (s *Session) use() *State {
+	for {
+		newest := s.options.State()
+		s.using.Store(newest)
+		if s.options.State() == newest {
+			return newest
+		}
+	}
 }
 
 // overtaken refuses a portal that was planned by a policy which has been replaced by one that gives its user other rights.

@@ -100,6 +100,19 @@ func (r *Registry) TakeAway(database *Database, datasource string) bool {
 	return false
 }
 
+// Uses reports whether some transaction under way began with a state. A state that has been replaced and is not used any
+// more will not be used again.
+func (r *Registry) Uses(state *State) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.sessions {
+		if s.using.Load() == state {
+			return true
+		}
+	}
+	return false
+}
+
 // Drain tells every session to end with 57P01 as soon as it is in no transaction, and lets no more in.
 func (r *Registry) Drain() {
 	r.mu.Lock()

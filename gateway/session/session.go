@@ -29,7 +29,8 @@ type Session struct {
 	reading, working context.Context
 	stopReading      context.CancelCauseFunc
 	drained          atomic.Bool
-	busy             atomic.Bool // a statement is under way
+	busy             atomic.Bool           // a statement is under way
+	using            atomic.Pointer[State] // that of the transaction under way; nil between transactions
 
 	pid    uint32
 	secret [secretBytes]byte
@@ -135,6 +136,7 @@ func (s *Session) serve() {
 		}
 		if s.tx.idle() {
 			s.busy.Store(false)
+			s.using.Store(nil)
 		}
 	}
 }
