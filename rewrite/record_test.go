@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -183,8 +184,23 @@ func (r *recorder) Describe(ctx context.Context, request rewrite.DescribeRequest
 	return description, refusal
 }
 
-// write writes the record, one answer a line.
+// write writes the record, one answer a line. A run of some tests only does not know what the others ask: it keeps that.
 func (r *recorder) write() error {
+	if flag.Lookup("test.run").Value.String() != "" {
+		var before []recordedAnswer
+		content, err := os.ReadFile("testdata/describe.json")
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(content, &before); err != nil {
+			return err
+		}
+		for _, a := range before {
+			if key := question(a.SQL, a.Params, a.Path); r.answers[key].SQL == "" {
+				r.answers[key] = a
+			}
+		}
+	}
 	var answers []recordedAnswer
 	for _, a := range r.answers {
 		answers = append(answers, a)
