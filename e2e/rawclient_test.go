@@ -25,6 +25,7 @@ type client struct {
 	secret   []byte
 	types    *pgtype.Map
 	broken   bool
+	custom   bool // logged in with parameters of its own
 }
 
 // recordingConn keeps what is read.
@@ -40,7 +41,7 @@ func (c *recordingConn) Read(p []byte) (int, error) {
 }
 
 // stepTimeout is the longest that any answer may take.
-const stepTimeout = 30 * time.Second
+const stepTimeout = time.Minute
 
 // open logs in.
 func (s *shop) open(user string, parameters map[string]string) (*client, error) {

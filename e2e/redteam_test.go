@@ -142,13 +142,13 @@ func readCases(t *testing.T, path string) []*redCase {
 type redTeam struct {
 	*shop
 	cluster *pgcluster.Cluster
-	saved   map[string]string // ${NAME}
+	idle    map[string]*client // connections that a case has left as new
 }
 
 func startRedTeam(t *testing.T) *redTeam {
 	t.Helper()
 	ctx := context.Background()
-	r := &redTeam{shop: &shop{log: &lockedBuffer{}}, saved: map[string]string{}}
+	r := &redTeam{shop: &shop{log: &lockedBuffer{}}, idle: map[string]*client{}}
 	t.Cleanup(func() { r.stop() })
 	cluster, err := pgcluster.Start(ctx, pgcluster.Options{LogStatement: "all"})
 	if err != nil {
@@ -287,8 +287,13 @@ func (r *redTeam) run(t *testing.T, c *redCase) (redResult, string) {
 	logStart := r.logSize(t)
 	clients := map[string]*client{}
 	defer func() {
-		for _, cl := range clients {
-			cl.close()
+		for key, cl := range clients {
+			user, _, _ := strings.Cut(key, "/")
+			if o := cl.simple("DISCARD ALL", "", 0); o.code == "" && r.idle[user] == nil && !cl.custom {
+				r.idle[user] = cl
+			} else {
+				cl.close()
+			}
 		}
 	}()
 	scanSome := slices.ContainsFunc(c.Steps, func(s redStep) bool { return s.ScanOnly })
@@ -302,7 +307,7 @@ func (r *redTeam) run(t *testing.T, c *redCase) (redResult, string) {
 		key := user + "/" + s.Session
 		cl := clients[key]
 		if cl == nil {
-			opened, err := r.open(user, s.Startup)
+			opened, err := r.take(user, s.Startup)
 			if err != nil {
 				if found := scanFor(err.Error(), c.Forbidden); found != "" {
 					return redLeaked, found + " in a refused log-in"
@@ -370,6 +375,19 @@ func (r *redTeam) run(t *testing.T, c *redCase) (redResult, string) {
 		return redRefused, last.code + " " + last.message
 	}
 	return redPassed, strings.Join(last.tags, ", ")
+}
+
+// take returns a new connection, or one that is as good as new.
+func (r *redTeam) take(user string, startup map[string]string) (*client, error) {
+	if c := r.idle[user]; c != nil && len(startup) == 0 {
+		delete(r.idle, user)
+		return c, nil
+	}
+	c, err := r.open(user, startup)
+	if err == nil {
+		c.custom = len(startup) > 0
+	}
+	return c, err
 }
 
 // scanFor returns a forbidden string that stands in text, "" if there is none.
