@@ -136,32 +136,17 @@ func (p *parameteriser) node(n *pg_query.Node) {
 }
 
 func (p *parameteriser) children(m protoreflect.Message) {
-	fields := m.Descriptor().Fields()
-	for i := range fields.Len() {
-		field := fields.Get(i)
-		if field.Message() == nil || !m.Has(field) {
-			continue
+	below(m, func(child protoreflect.Message) {
+		switch c := child.Interface().(type) {
+		case *pg_query.Node:
+			p.node(c)
+		case *pg_query.TypeName:
+		case *pg_query.SelectStmt:
+			p.selectStatement(c)
+		default:
+			p.children(child)
 		}
-		each := func(child protoreflect.Message) {
-			switch c := child.Interface().(type) {
-			case *pg_query.Node:
-				p.node(c)
-			case *pg_query.TypeName:
-			case *pg_query.SelectStmt:
-				p.selectStatement(c)
-			default:
-				p.children(child)
-			}
-		}
-		if field.IsList() {
-			list := m.Get(field).List()
-			for j := range list.Len() {
-				each(list.Get(j).Message())
-			}
-		} else {
-			each(m.Get(field).Message())
-		}
-	}
+	})
 }
 
 // selectStatement does the target list first: an expression that GROUP BY, DISTINCT ON or ORDER BY repeats gets the

@@ -85,20 +85,7 @@ func rangeVars(tree proto.Message) []*pg_query.RangeVar {
 			out = append(out, r)
 			return
 		}
-		fields := m.Descriptor().Fields()
-		for i := range fields.Len() {
-			field := fields.Get(i)
-			if field.Message() == nil || !m.Has(field) {
-				continue
-			}
-			if !field.IsList() {
-				walk(m.Get(field).Message())
-				continue
-			}
-			for list, j := m.Get(field).List(), 0; j < list.Len(); j++ {
-				walk(list.Get(j).Message())
-			}
-		}
+		below(m, walk)
 	}
 	walk(tree.ProtoReflect())
 	return out

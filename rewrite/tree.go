@@ -120,10 +120,13 @@ func deparse(statement *pg_query.Node) (string, error) {
 	return pg_query.Deparse(&pg_query.ParseResult{Stmts: []*pg_query.RawStmt{{Stmt: statement}}})
 }
 
-// visit calls f for every message below m, m included, parents first, in the order of the grammar's fields: what is
-// numbered on the way has the same numbers each time. f returning false leaves out what lies below.
-func visit(m protoreflect.Message, f func(protoreflect.Message) bool) {
-	if !m.IsValid() || !f(m) {
+// below calls f for each message directly below m, in the order of the grammar's fields: what is numbered on the way has
+// the same numbers each time.
+func below(m protoreflect.Message, f func(protoreflect.Message)) {
+	if _, isNode := m.Interface().(*pg_query.Node); isNode { // one of some 260 fields
+		if field := m.WhichOneof(m.Descriptor().Oneofs().Get(0)); field != nil {
+			f(m.Get(field).Message())
+		}
 		return
 	}
 	fields := m.Descriptor().Fields()
@@ -133,33 +136,74 @@ func visit(m protoreflect.Message, f func(protoreflect.Message) bool) {
 			continue
 		}
 		if !field.IsList() {
-			visit(m.Get(field).Message(), f)
+			f(m.Get(field).Message())
 			continue
 		}
 		for list, j := m.Get(field).List(), 0; j < list.Len(); j++ {
-			visit(list.Get(j).Message(), f)
+			f(list.Get(j).Message())
 		}
 	}
 }
 
-// sameTree reports whether two trees are equal but for the places in the text that their nodes came from.
-func sameTree(a, b proto.Message) bool {
-	a, b = proto.Clone(a), proto.Clone(b)
-	clearPlaces(a)
-	clearPlaces(b)
-	return proto.Equal(a, b)
+// visit calls f for every message below m, m included, parents first, in the order of below. f returning false leaves out
+// what lies below.
+func visit(m protoreflect.Message, f func(protoreflect.Message) bool) {
+	if m.IsValid() && f(m) {
+		below(m, func(child protoreflect.Message) { visit(child, f) })
+	}
 }
 
-// clearPlaces removes every location, and the statement lengths that the parser notes.
-func clearPlaces(m proto.Message) {
-	visit(m.ProtoReflect(), func(m protoreflect.Message) bool {
-		for _, name := range []protoreflect.Name{"location", "stmt_location", "stmt_len"} {
-			if field := m.Descriptor().Fields().ByName(name); field != nil && field.Kind() == protoreflect.Int32Kind {
-				m.Clear(field)
+// sameTree reports whether two trees are equal but for the places in the text that their nodes came from.
+func sameTree(a, b proto.Message) bool { return sameMessage(a.ProtoReflect(), b.ProtoReflect()) }
+
+func sameMessage(a, b protoreflect.Message) bool {
+	if a.Descriptor() != b.Descriptor() || a.IsValid() != b.IsValid() {
+		return false
+	}
+	if _, isNode := a.Interface().(*pg_query.Node); isNode {
+		oneof := a.Descriptor().Oneofs().Get(0)
+		x, y := a.WhichOneof(oneof), b.WhichOneof(oneof)
+		return x == y && (x == nil || sameMessage(a.Get(x).Message(), b.Get(y).Message()))
+	}
+	fields := a.Descriptor().Fields()
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		switch {
+		case isPlace(field) || !a.Has(field) && !b.Has(field):
+		case a.Has(field) != b.Has(field):
+			return false
+		case field.IsList():
+			x, y := a.Get(field).List(), b.Get(field).List()
+			if x.Len() != y.Len() {
+				return false
 			}
+			for j := range x.Len() {
+				if field.Message() != nil && !sameMessage(x.Get(j).Message(), y.Get(j).Message()) ||
+					field.Message() == nil && !x.Get(j).Equal(y.Get(j)) {
+					return false
+				}
+			}
+		case field.Message() != nil:
+			if !sameMessage(a.Get(field).Message(), b.Get(field).Message()) {
+				return false
+			}
+		case !a.Get(field).Equal(b.Get(field)):
+			return false
 		}
+	}
+	return len(a.GetUnknown()) == 0 && len(b.GetUnknown()) == 0
+}
+
+// isPlace: the field holds a place in the text.
+func isPlace(field protoreflect.FieldDescriptor) bool {
+	if field.Kind() != protoreflect.Int32Kind {
+		return false
+	}
+	switch field.Name() {
+	case "location", "stmt_location", "stmt_len":
 		return true
-	})
+	}
+	return false
 }
 
 // location returns the place of m in the text it was parsed from, if it has one.
@@ -180,21 +224,7 @@ func places(a, b proto.Message) (pairs [][2]int32, ok bool) {
 				places = append(places, l)
 				names = append(names, m.Descriptor().FullName())
 			}
-			fields := m.Descriptor().Fields()
-			for i := range fields.Len() { // declared order, so that both walks agree
-				field := fields.Get(i)
-				if field.Message() == nil || !m.Has(field) {
-					continue
-				}
-				if field.IsList() {
-					list := m.Get(field).List()
-					for j := range list.Len() {
-						walk(list.Get(j).Message())
-					}
-				} else {
-					walk(m.Get(field).Message())
-				}
-			}
+			below(m, walk)
 		}
 		walk(m.ProtoReflect())
 		return places, names
