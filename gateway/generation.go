@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ import (
 type generation struct {
 	state     *session.State
 	databases map[string]*database
+	keysets   map[string]*keyset.Keyset
 }
 
 // database is one logical database of a generation.
@@ -43,11 +45,11 @@ type database struct {
 
 // build makes a generation. previous is the one before, nil at the start.
 func (g *Gateway) build(ctx context.Context, c *config.Config, p *policy.Policy, previous *generation) (*generation, error) {
-	keysets, err := openKeysets(ctx, c, p)
+	keysets, err := openKeysets(ctx, c, p, previous)
 	if err != nil {
 		return nil, err
 	}
-	next := &generation{databases: map[string]*database{}, state: &session.State{Policy: p,
+	next := &generation{keysets: keysets, databases: map[string]*database{}, state: &session.State{Policy: p,
 		Databases: map[string]*session.Database{}, Verifiers: map[string]string{}}}
 	for i := range c.Users {
 		next.state.Verifiers[c.Users[i].Name] = c.Users[i].Verifier.Reveal()
@@ -64,8 +66,10 @@ func (g *Gateway) build(ctx context.Context, c *config.Config, p *policy.Policy,
 	return next, nil
 }
 
-// openKeysets unwraps the keysets that some column needs.
-func openKeysets(ctx context.Context, c *config.Config, p *policy.Policy) (map[string]*keyset.Keyset, error) {
+// openKeysets unwraps the keysets that some column needs. One that has not changed since the previous generation is that
+// one's: it goes on counting what its keys seal.
+func openKeysets(ctx context.Context, c *config.Config, p *policy.Policy, previous *generation) (map[string]*keyset.Keyset,
+	error) {
 	names := map[string]bool{}
 	for _, d := range p.Databases {
 		for _, t := range d.Tables {
@@ -94,6 +98,12 @@ func openKeysets(ctx context.Context, c *config.Config, p *policy.Policy) (map[s
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if keysets[name], err = keyset.Open(ctx, wrapper, store, name); err != nil {
 			return nil, fmt.Errorf("open keyset %q: %w", name, err)
+		}
+		if previous == nil || previous.keysets[name] == nil {
+			continue
+		}
+		if before := previous.keysets[name]; reflect.DeepEqual(before.Info(), keysets[name].Info()) {
+			keysets[name] = before
 		}
 	}
 	return keysets, nil
@@ -290,13 +300,14 @@ func (n *generation) close() {
 const catalogInterval = 5 * time.Second
 
 // watch keeps the catalogs of the logical databases fresh: a plan is made for one version of them. Tables that are
-// disabled are looked at again, and generations that were replaced are closed.
+// disabled are looked at again, generations that were replaced are closed, and keys that have sealed much are named.
 func (g *Gateway) watch(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(g.life, cancel)()
 	ticker := time.NewTicker(catalogInterval)
 	defer ticker.Stop()
+	warned := map[sealsKey]bool{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -304,11 +315,33 @@ func (g *Gateway) watch(ctx context.Context) {
 		case <-ticker.C:
 		}
 		g.retire()
+		for name, ks := range g.state.Load().keysets {
+			g.warnOfSeals(name, ks.Seals(), warned)
+		}
 		for name, d := range g.state.Load().databases {
 			if d.logical != nil {
 				g.refresh(ctx, name, d)
 			}
 		}
+	}
+}
+
+// sealsKey names a key whose seals are counted.
+type sealsKey struct {
+	keyset, column string
+	id             uint32
+}
+
+// warnOfSeals logs, once for each key, that it should be rotated (keyset.SealsWarning).
+func (g *Gateway) warnOfSeals(name string, counts []keyset.Seals, warned map[sealsKey]bool) {
+	for _, c := range counts {
+		key := sealsKey{name, c.Column, c.KeyID}
+		if c.Count < keyset.SealsWarning || warned[key] {
+			continue
+		}
+		warned[key] = true
+		g.options.Log.Warn("a key has sealed so many values that it should be rotated: run \"portcullis keys rotate\" and reload",
+			"keyset", name, "key", c.KeyID, "column", c.Column, "values", c.Count)
 	}
 }
 

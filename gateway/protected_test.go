@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/portcullisdb/portcullis/crypto/keyset"
 )
 
 // A stored value that is not what the column sealed is never handed out.
@@ -421,10 +425,14 @@ func TestReloadGivesBackWhatItReplaces(t *testing.T) {
 	}
 	rows(t, app, "SELECT count(*) FROM samples")
 	rows(t, other, "SELECT count(*) FROM samples")
+	keys := s.gateway.state.Load().keysets["pii"]
 	mustExec(t, app, "BEGIN")
 	for range 3 {
 		s.load()
 		s.must(s.gateway.Reload(testContext(t), s.config, s.policy))
+	}
+	if s.gateway.state.Load().keysets["pii"] != keys {
+		t.Error("the keyset is not the same one, which counts what it seals")
 	}
 	s.gateway.retire()
 	if n := len(s.gateway.retired); n != 1 {
@@ -450,5 +458,18 @@ func TestReloadGivesBackWhatItReplaces(t *testing.T) {
 	}
 	if got := rows(t, other, "SELECT count(*) FROM samples"); got != "0" {
 		t.Errorf("afterwards: %q", got)
+	}
+}
+
+func TestKeysThatSealedMuchAreNamedOnce(t *testing.T) {
+	var log bytes.Buffer
+	g := &Gateway{options: Options{Log: slog.New(slog.NewTextHandler(&log, nil))}}
+	warned := map[sealsKey]bool{}
+	for range 2 {
+		g.warnOfSeals("pii", []keyset.Seals{{KeyID: 77, Column: "one", Count: keyset.SealsWarning},
+			{KeyID: 88, Column: "two", Count: keyset.SealsWarning - 1}}, warned)
+	}
+	if text := log.String(); strings.Count(text, "should be rotated") != 1 || !strings.Contains(text, "key=77") {
+		t.Errorf("logged: %s", text)
 	}
 }

@@ -12,7 +12,7 @@ func catalogName(t policy.TableName) catalog.Name {
 	return catalog.Name{Schema: t.Schema, Name: t.Name}
 }
 
-// target analyses the table that a DML statement writes.
+// dmlTarget analyses the table that a DML statement writes.
 func (a *analysis) dmlTarget(r *pg_query.RangeVar) (*query, *entry, *sqlstate.Error) {
 	e, refusal := a.addTable(r)
 	if refusal != nil {

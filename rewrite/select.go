@@ -27,7 +27,7 @@ type shape struct {
 	order   []sortItem
 	limit   *pg_query.Node
 	offset  *pg_query.Node
-	// scatters is false when the level holds something that only one node can do.
+	// broadcastPreserved: a LEFT JOIN keeps all rows of a broadcast table beside a sharded one, which only one node may do.
 	broadcastPreserved bool
 }
 

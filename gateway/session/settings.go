@@ -245,7 +245,7 @@ func (s *Settings) forServers(yield func(name, value string)) {
 	}
 }
 
-// searchPath returns the schemas of search_path in order, "$user" replaced, unfiltered.
+// schemas returns the schemas of search_path in order, "$user" replaced, unfiltered.
 func (s *Settings) schemas(user string) []string {
 	names, _ := splitIdentifiers(s.Get("search_path"))
 	for i, n := range names {
