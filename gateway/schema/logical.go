@@ -18,7 +18,9 @@ import (
 type LogicalOptions struct {
 	ConnectionsMax int           // connections at one time; default 4
 	ConnectTimeout time.Duration // of one connection, until it can be used; default 5 s
-	AnswerTimeout  time.Duration // PostgreSQL's statement_timeout, and half of it as lock_timeout; default 10 s
+	// AnswerTimeout is PostgreSQL's statement_timeout, and half of it lock_timeout; default 10 s. A server that has said
+	// nothing after ConnectTimeout and twice AnswerTimeout is given up.
+	AnswerTimeout time.Duration
 	// Trouble is told each error that made a connection unusable, for the gateway's log; it may be nil. It is called by
 	// any goroutine that uses the Logical.
 	Trouble func(error)
@@ -32,8 +34,9 @@ const (
 
 // Logical is a client of one logical database. It may be used concurrently.
 type Logical struct {
-	config  *pgconn.Config
-	trouble func(error)
+	config   *pgconn.Config
+	patience time.Duration // for one use
+	trouble  func(error)
 	// slots holds ConnectionsMax elements while nothing is under way; nil stands for a connection not yet made.
 	slots chan *connection
 }
@@ -75,7 +78,8 @@ func OpenLogical(url string, options LogicalOptions) (*Logical, error) {
 	} {
 		config.RuntimeParams[name] = value
 	}
-	l := &Logical{config: config, trouble: options.Trouble, slots: make(chan *connection, options.ConnectionsMax)}
+	l := &Logical{config: config, patience: options.ConnectTimeout + 2*options.AnswerTimeout, trouble: options.Trouble,
+		slots: make(chan *connection, options.ConnectionsMax)}
 	for range options.ConnectionsMax {
 		l.slots <- nil
 	}
@@ -99,7 +103,7 @@ func (l *Logical) Close() {
 // cancelled ctx is 57014.
 func (l *Logical) Describe(ctx context.Context, request rewrite.DescribeRequest) (rewrite.Description, *sqlstate.Error) {
 	var statement *pgconn.StatementDescription
-	err := l.use(ctx, func(c *connection) error {
+	err := l.use(ctx, func(ctx context.Context, c *connection) error {
 		if err := c.setSearchPath(ctx, request.SearchPath); err != nil {
 			return err
 		}
@@ -123,7 +127,10 @@ func (l *Logical) Describe(ctx context.Context, request rewrite.DescribeRequest)
 
 // use runs work on a connection: on a fresh one, once more, if one that had been idle turns out to be dead. What work
 // does has no effect beyond the connection, so that doing it twice is harmless.
-func (l *Logical) use(ctx context.Context, work func(*connection) error) error {
+func (l *Logical) use(ctx context.Context, work func(context.Context, *connection) error) error {
+	caller := ctx
+	ctx, cancel := context.WithTimeout(ctx, l.patience)
+	defer cancel()
 	var c *connection
 	select {
 	case c = <-l.slots:
@@ -142,17 +149,17 @@ func (l *Logical) use(ctx context.Context, work func(*connection) error) error {
 			}
 			c = &connection{PgConn: fresh}
 		}
-		err := work(c)
+		err := work(ctx, c)
 		if err == nil || !c.IsClosed() && !fatal(err) {
 			return err
 		}
 		_ = c.Close(context.WithoutCancel(ctx)) // it is beyond use already
 		c = nil
-		if ctx.Err() != nil {
+		if caller.Err() != nil {
 			return err
 		}
 		l.trouble(fmt.Errorf("use the logical database: %w", err))
-		if !idle {
+		if !idle || ctx.Err() != nil {
 			return &unreachableError{err}
 		}
 		idle = false

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -186,6 +187,39 @@ func TestDescribeDoesNotWaitForEver(t *testing.T) {
 	_, failure := l.Describe(t.Context(), rewrite.DescribeRequest{SQL: "SELECT id FROM public.customers"})
 	if failure == nil || failure.Code != sqlstate.SystemError {
 		t.Errorf("failure = %+v", failure)
+	}
+}
+
+// A server that neither answers nor ends the connection, as behind a network that is cut, is given up.
+func TestDescribeGivesUpASilentServer(t *testing.T) {
+	_, w := openLogical(t)
+	l, err := schema.OpenLogical(w.deployment.Logical.URL,
+		schema.LogicalOptions{ConnectionsMax: 1, ConnectTimeout: time.Second, AnswerTimeout: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	request := rewrite.DescribeRequest{SQL: "SELECT 1"}
+	if _, failure := l.Describe(t.Context(), request); failure != nil {
+		t.Fatal(failure)
+	}
+	conn := w.connect(w.deployment.Logical.Owner)
+	defer conn.Close(context.Background())
+	var pids []int
+	err = conn.QueryRow(t.Context(), "SELECT array_agg(pid ORDER BY backend_start DESC) FROM pg_stat_activity "+
+		"WHERE application_name = 'portcullis' AND datname = current_database()").Scan(&pids)
+	if err != nil || len(pids) == 0 {
+		t.Fatal(pids, err)
+	}
+	if err := syscall.Kill(pids[0], syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(pids[0], syscall.SIGCONT)
+	if _, failure := l.Describe(t.Context(), request); failure == nil || failure.Code != sqlstate.SystemError {
+		t.Errorf("failure = %+v", failure)
+	}
+	if _, failure := l.Describe(t.Context(), request); failure != nil {
+		t.Errorf("on a new connection: %v", failure)
 	}
 }
 

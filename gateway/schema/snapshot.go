@@ -74,7 +74,7 @@ const (
 // hash of the content, OIDs included: equal content gives an equal version.
 func (l *Logical) LoadCatalog(ctx context.Context) (*catalog.Catalog, error) {
 	var results []*pgconn.Result
-	err := l.use(ctx, func(c *connection) error {
+	err := l.use(ctx, func(ctx context.Context, c *connection) error {
 		found, err := c.Exec(ctx, columnIDsExist).ReadAll()
 		if err != nil {
 			return err
