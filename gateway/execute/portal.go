@@ -354,24 +354,31 @@ func (p *Portal) skipRest(ctx context.Context) *sqlstate.Error {
 func (p *Portal) concatenate(ctx context.Context, w *writer, rowsMax int32) (suspended bool, err *sqlstate.Error) {
 	for ; p.merge.at < len(p.sources); p.merge.at++ {
 		s := p.sources[p.merge.at]
-		limit := int32(0)
-		if rowsMax > 0 {
-			limit = rowsMax - int32(w.rows)
-		}
-		switch {
-		case !s.started:
-			s.start(limit)
-		case s.suspended:
-			s.resume(limit)
-		}
-		if err := s.backend.Send(ctx); err != nil {
-			return false, err
-		}
-		if err := p.drain(ctx, w, s); err != nil {
-			return false, err
-		}
-		if s.suspended {
-			return true, nil
+		for first := true; first || s.suspended; first = false {
+			limit := int32(0)
+			if rowsMax > 0 {
+				limit = rowsMax - int32(w.rows)
+			}
+			switch {
+			case !s.started:
+				s.start(limit)
+			case s.suspended:
+				s.resume(limit)
+			}
+			if err := s.backend.Send(ctx); err != nil {
+				return false, err
+			}
+			if err := p.drain(ctx, w, s); err != nil {
+				return false, err
+			}
+			// A client may take a suspended portal with fewer rows than it asked for to be at its end: rows that OFFSET
+			// skips do not count, and behind LIMIT there are none.
+			switch {
+			case s.suspended && w.rows >= int64(rowsMax):
+				return true, nil
+			case s.suspended && p.left == 0:
+				return false, nil
+			}
 		}
 	}
 	return false, nil

@@ -193,22 +193,33 @@ func (s *Session) execute(body []byte) *sqlstate.Error {
 		return nil
 	case s.tx.failed && !endsBlock(p.plan):
 		return failedError()
-	case p.run == nil:
+	case p.run == nil && !p.done:
 		if s.drainPending(); s.protocol.skipping {
 			return nil
 		}
 		return s.act(&s.conn.Out, p, false, false)
 	case p.done:
-		if p.plan.Columns == nil {
+		if columnsOf(p.plan) == nil {
 			return sqlstate.New(sqlstate.ObjectNotInState, "portal \"%s\" cannot be run", name)
 		}
-		s.out().CommandComplete("SELECT 0")
+		s.out().CommandComplete(noRowsTag(p.plan))
 		return nil
 	}
 	if err := s.overtaken(p); err != nil {
 		return err
 	}
 	return s.run(p, int32(rowsMax))
+}
+
+// noRowsTag is the answer of a portal that has given all its rows before.
+func noRowsTag(plan *rewrite.Plan) string {
+	switch {
+	case plan.Destination == rewrite.DestinationSession:
+		return plan.Session.Kind
+	case plan.Command == rewrite.CommandInsert:
+		return "INSERT 0 0"
+	}
+	return string(plan.Command) + " 0"
 }
 
 // run starts a portal and, unless more of the client's batch has arrived already, reads its answer.
