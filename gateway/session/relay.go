@@ -287,6 +287,7 @@ func (r *relay) help() {
 	r.helper.Add(1)
 	go func() {
 		defer r.helper.Done()
+		defer r.session.recoverHelper()
 		if err := r.helperRun(); err != nil {
 			r.session.stopReading(errServerGone) // wakes the client's goroutine
 		}

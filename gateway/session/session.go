@@ -86,10 +86,24 @@ func (s *Session) recover() {
 	if cause == nil {
 		return
 	}
-	s.log.Error("session ended by a panic", "cause", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
+	s.logPanic(cause)
 	s.conn.Out.Reset()
 	s.fatal(sqlstate.New(sqlstate.InternalError, "internal error"))
 	s.closeServers()
+}
+
+// recoverHelper ends the session, and it alone, after a panic in the relay's helper.
+func (s *Session) recoverHelper() {
+	if cause := recover(); cause != nil {
+		s.logPanic(cause)
+		s.conn.Out.Reset()
+		s.stopReading(errServerGone)
+	}
+}
+
+// logPanic logs where a panic came from, but not what it says: that may hold values.
+func (s *Session) logPanic(cause any) {
+	s.log.Error("session ended by a panic", "cause", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
 }
 
 // Cancel asks the servers to cancel what they run for this session. It may be called from any goroutine.
