@@ -20,10 +20,10 @@
 // A configuration and its policy become one generation: a map of databases with planner, catalog, runner and keys, which
 // nobody modifies. Reload builds the next one wholly, then swaps one pointer; if it cannot be built, nothing has
 // changed. A session looks at the pointer between transactions, so a statement, and all of its transaction, keeps the
-// generation that it began with. A generation that has been replaced is closed, with the server connections that sessions
-// hold of it, when no transaction goes by it any more. A user or database that the new generation does not have ends the session (57P01). The
-// catalog of the logical database is looked at every few seconds and swapped in the same way; a plan names the version
-// that it was made for.
+// generation that it began with. A generation that has been replaced is closed, with the server connections that
+// sessions hold of it, when no transaction goes by it any more. A user or database that the new generation does not have
+// ends the session (57P01). The catalog of the logical database is looked at every few seconds and swapped in the same
+// way; a plan names the version that it was made for.
 //
 // # Life of a connection
 //
