@@ -396,6 +396,8 @@ func TestOracle(t *testing.T) {
 			t.Errorf("%.0f %% of the statements are refused, more than %.0f %%", 100*share, 100*generatedRefusedShareMax)
 		}
 	})
+	t.Run("again", o.again)
+	t.Run("by-parts", o.byParts)
 }
 
 // report lists the refusals and returns their share.
