@@ -80,8 +80,9 @@ func connectOracle(t *testing.T, url string) *pgconn.PgConn {
 //	-- differs: SQLSTATE  the gateway fails the last statement so, as docs/differences.md says
 //	-- unordered          rows that are equal under ORDER BY may come in any order
 //	-- counted            which rows come is not determined, only how many
-//	-- null               a parameter of the last statement is NULL
-//	-- param: VALUE       a parameter, in PostgreSQL's text form
+//	-- param: VALUE       a parameter of the last statement, in PostgreSQL's text form
+//	-- param TYPE: VALUE  the same with a declared type
+//	-- null, -- null TYPE a parameter that is NULL
 type oracleCase struct {
 	place                       string
 	sql                         []string
@@ -97,10 +98,12 @@ func readOracle(t *testing.T, path string) []*oracleCase {
 	if err != nil {
 		t.Fatal(err)
 	}
+	types := pgtype.NewMap()
 	var cases []*oracleCase
 	c, lines := &oracleCase{}, []string(nil)
 	for number, line := range strings.Split(string(text)+"\n", "\n") {
 		key, value, _ := strings.Cut(strings.TrimPrefix(line, "-- "), ": ")
+		key, declared, _ := strings.Cut(key, " ")
 		switch {
 		case line == "" && len(c.sql) > 0:
 			cases, c, lines = append(cases, c), &oracleCase{}, nil
@@ -122,10 +125,17 @@ func readOracle(t *testing.T, path string) []*oracleCase {
 			c.unordered = true
 		case key == "counted":
 			c.counted = true
-		case key == "null":
-			c.params = append(c.params, nil)
-		case key == "param":
-			c.params = append(c.params, &value)
+		case key == "null", key == "param":
+			oid := uint32(0) // PostgreSQL infers it
+			if typ, ok := types.TypeForName(declared); ok {
+				oid = typ.OID
+			}
+			c.declared = append(c.declared, oid)
+			if key == "null" {
+				c.params = append(c.params, nil)
+			} else {
+				c.params = append(c.params, &value)
+			}
 		}
 	}
 	if len(lines) > 0 {

@@ -115,3 +115,91 @@ UPDATE customers SET birth_date = $2, city = 'x' WHERE id = 5 AND city <> $1 RET
 -- param: 5
 -- param: 6
 DELETE FROM orders WHERE customer_id = $1 AND id < $2 RETURNING *;
+
+-- param int4: 5
+SELECT id, email FROM customers WHERE id = $1;
+
+-- param int2: 5
+SELECT id, email FROM customers WHERE id = $1;
+
+-- param numeric: 5.0
+SELECT id, email FROM customers WHERE id = $1;
+
+-- param numeric: 5.5
+SELECT id, email FROM customers WHERE id = $1;
+
+-- param numeric: 1e30
+SELECT id, email FROM customers WHERE id IN ($1, 5);
+
+-- param float8: 5
+SELECT id, email FROM customers WHERE id = $1;
+
+-- param text: 5
+SELECT id, email FROM customers WHERE id = $1;
+
+-- null int4
+SELECT id, email FROM customers WHERE id = $1;
+
+-- param varchar: bob@example.com
+SELECT id FROM customers WHERE email = $1;
+
+-- param varchar: é
+-- param text: 0
+SELECT id, ssn FROM customers WHERE ssn IN ($1, $2);
+
+-- param int4: 5
+SELECT id FROM customers WHERE ssn = $1;
+
+-- param int4: 2
+-- param int2: 1
+SELECT id FROM customers ORDER BY id LIMIT $1 OFFSET $2;
+
+-- param text: 2
+SELECT id FROM customers WHERE id = 5 LIMIT $1;
+
+-- param int4: 5
+-- param float8: 2.5
+-- param text: y
+-- param bool: t
+-- refused: function
+SELECT $1, $2, $3, $4, pg_typeof($1) FROM customers WHERE id = 1;
+
+-- param int4: 5
+-- param float8: 2.5
+-- param text: y
+-- param bool: t
+-- param timestamptz: 2024-01-01 00:00:00+00
+-- param bytea: \x00ff
+-- param jsonb: {"a": 1}
+-- param uuid: 0aee10fc-0d54-4c6c-b5d4-a1f0d6d0c1f6
+-- null date
+-- param numeric: -12.3400
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM customers WHERE id = 1;
+
+-- param int4: 501
+-- param varchar: n
+-- param int4: 12
+-- refused: mixed-parameter
+INSERT INTO customers (id, name, email, balance) VALUES ($1, $2, $2, $3) RETURNING id, name, balance;
+
+-- param int4: 501
+-- param varchar: n
+-- param varchar: m
+-- param int4: 12
+-- param date: 0044-03-15 BC
+INSERT INTO customers (id, name, email, balance, birth_date) VALUES ($1, $2, $3, $4, $5) RETURNING id, name, email, balance, birth_date;
+
+-- param int4: 501
+-- param timestamp: 2001-02-03 04:05:06
+-- refused: sealed-conversion
+INSERT INTO customers (id, name, email, birth_date) VALUES ($1, 'n', 'e', $2) RETURNING birth_date;
+
+-- param numeric: 12345.678
+UPDATE customers SET balance = $1 WHERE id = 5 RETURNING balance;
+
+-- param float8: 12345.678
+-- refused: sealed-conversion
+UPDATE customers SET balance = $1 WHERE id = 5 RETURNING balance;
+
+-- param text: 12
+UPDATE customers SET balance = $1 WHERE id = 5;
