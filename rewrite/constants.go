@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	pg_query "github.com/pganalyze/pg_query_go/v5"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portcullisdb/portcullis/rewrite/scan"
@@ -153,9 +154,15 @@ func (p *parameteriser) children(m protoreflect.Message) {
 // same parameters there, else PostgreSQL would no longer see that both are one expression.
 func (p *parameteriser) selectStatement(s *pg_query.SelectStmt) {
 	var before []*pg_query.Node
-	for _, t := range s.TargetList {
+	alike := map[string][]int{} // targets by their form without constants
+	for i, t := range s.TargetList {
 		before = append(before, clone(t.GetResTarget().GetVal()))
+		if before[i] != nil && len(s.DistinctClause)+len(s.GroupClause)+len(s.SortClause) > 0 {
+			form := formWithoutConstants(before[i])
+			alike[form] = append(alike[form], i)
+		}
 	}
+	pinned := map[string]bool{}
 	for _, t := range s.TargetList {
 		p.node(t)
 	}
@@ -164,14 +171,23 @@ func (p *parameteriser) selectStatement(s *pg_query.SelectStmt) {
 			return
 		}
 		p.refuseConstantKey(n, clause)
-		for i, b := range before {
-			if b == nil || !hasConstant(n) || !sameButForConstants(n, b) {
-				continue
-			}
+		if len(alike) == 0 || !hasConstant(n) {
+			p.node(n)
+			return
+		}
+		form := formWithoutConstants(n)
+		if len(alike[form]) > 0 {
 			// Whether they are one expression depends on the values, so the answer is good for these alone.
 			p.pinBelow(n)
-			p.pinBelow(b)
-			if sameTree(n, b) {
+		}
+		for _, i := range alike[form] {
+			if !pinned[form] {
+				p.pinBelow(before[i])
+			}
+		}
+		pinned[form] = true
+		for _, i := range alike[form] {
+			if sameTree(n, before[i]) {
 				n.Node = clone(s.TargetList[i].GetResTarget().Val).Node
 				return
 			}
@@ -459,19 +475,23 @@ func isOrdinal(n *pg_query.Node) bool {
 	return isInt
 }
 
-// sameButForConstants reports whether two trees are equal but for places and the values of constants.
-func sameButForConstants(a, b *pg_query.Node) bool {
-	blank := func(n *pg_query.Node) *pg_query.Node {
-		n = clone(n)
-		visit(n.ProtoReflect(), func(m protoreflect.Message) bool {
-			if c, ok := m.Interface().(*pg_query.A_Const); ok {
-				c.Val, c.Isnull = nil, false
-			}
-			return true
-		})
-		return n
+// formWithoutConstants is equal for two trees that are equal but for places and the values of constants.
+func formWithoutConstants(n *pg_query.Node) string {
+	n = clone(n)
+	visit(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		if c, ok := m.Interface().(*pg_query.A_Const); ok {
+			c.Val, c.Isnull = nil, false
+		}
+		if field := m.Descriptor().Fields().ByName("location"); field != nil {
+			m.Clear(field)
+		}
+		return true
+	})
+	form, err := proto.MarshalOptions{Deterministic: true}.Marshal(n)
+	if err != nil {
+		return "" // what cannot be written is alike: its literals are pinned
 	}
-	return sameTree(blank(a), blank(b))
+	return string(form)
 }
 
 func hasConstant(n *pg_query.Node) bool {
