@@ -125,8 +125,11 @@ func (g *generator) predicate(aliases string, depth int) string {
 	name, c := g.column(aliases, func(c generatorColumn) bool { return c.token })
 	switch {
 	case g.chance(25):
-		values := []string{g.compared(c), g.compared(c), g.compared(c)}
-		return name + g.pick(" IN (", " NOT IN (") + strings.Join(values[:1+g.rand.IntN(3)], ", ") + ")"
+		values := []string{g.compared(c)}
+		for len(values) < 3 && g.chance(60) {
+			values = append(values, g.compared(c))
+		}
+		return name + g.pick(" IN (", " NOT IN (") + strings.Join(values, ", ") + ")"
 	case c.sealed || g.chance(40):
 		if g.chance(15) {
 			return g.compared(c) + g.pick(" = ", " <> ") + name
