@@ -56,7 +56,9 @@ func (s *Session) overtaken(p *portal) *sqlstate.Error {
 	if newest == s.state && p.view == s.view {
 		return nil
 	}
-	if user := newest.Policy.Users[s.user.Name]; user != nil && sameRights(p.view, user.Views[s.startup.Database]) {
+	user, database := newest.Policy.Users[s.user.Name], newest.Policy.Databases[s.startup.Database]
+	if user != nil && database != nil && sameRights(p.view, user.Views[s.startup.Database]) &&
+		reflect.DeepEqual(s.database.Policy.Tables, database.Tables) { // what is encrypted now must not be sent in clear any more
 		return nil
 	}
 	err := sqlstate.New(sqlstate.InsufficientPrivilege, "the policy was changed while the transaction was open").

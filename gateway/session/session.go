@@ -7,7 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"runtime/debug"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,7 +104,20 @@ func (s *Session) recoverHelper() {
 
 // logPanic logs where a panic came from, but not what it says: that may hold values.
 func (s *Session) logPanic(cause any) {
-	s.log.Error("session ended by a panic", "cause", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
+	s.log.Error("session ended by a panic", "cause", fmt.Sprintf("%T", cause), "stack", callers())
+}
+
+// callers names the functions that led to a panic. Unlike a trace of the runtime it holds no argument, which may be a value.
+func callers() string {
+	var pcs [64]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	var b strings.Builder
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		fmt.Fprintf(&b, "%s:%d ", f.Function, f.Line)
+	}
+	return strings.TrimSpace(b.String())
 }
 
 // Cancel asks the servers to cancel what they run for this session. It may be called from any goroutine.
