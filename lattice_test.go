@@ -80,7 +80,6 @@ type home struct {
 // homes lists every import from outside that is not the standard library, and a few from inside it.
 var homes = []home{
 	{"github.com/cockroachdb/apd/v3", []string{"crypto/datum/...", "gateway/execute", "masking/...", "shard/..."}, true, "numeric is exact"},
-	{"github.com/cockroachdb/datadriven", nil, true, "golden files"},
 	{"github.com/jackc/pgproto3/v2", []string{"gateway/wire"}, true, "decodes what wire has framed"},
 	{"github.com/jackc/pgx/v5", []string{"cmd/...", "gateway/pool", "gateway/schema", "e2e/..."}, true,
 		"we are a client of PostgreSQL where we dial it and where we ask it, and nowhere else"},

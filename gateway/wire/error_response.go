@@ -3,6 +3,8 @@ package wire
 import (
 	"strconv"
 
+	"github.com/jackc/pgproto3/v2"
+
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
 
@@ -92,58 +94,21 @@ type Report struct {
 // DecodeReport reads an ErrorResponse or NoticeResponse. Fields of unknown codes are passed over, as the protocol
 // demands. Errors: 08P01.
 func DecodeReport(bytes []byte) (Report, *sqlstate.Error) {
-	b := body{rest: bytes}
-	r := Report{Code: sqlstate.InternalError}
-	var severity string
-	for {
-		code := b.byte()
-		if code == 0 || b.err != nil {
-			break
-		}
-		value := string(b.text())
-		switch code {
-		case 'S':
-			severity = value
-		case 'V':
-			r.Severity = Severity(value)
-		case 'C':
-			r.Code = sqlstate.FromServer(value)
-		case 'M':
-			r.Message = value
-		case 'D':
-			r.Detail = value
-		case 'H':
-			r.Hint = value
-		case 'P':
-			r.Position, _ = strconv.Atoi(value)
-		case 'p':
-			r.InternalPosition, _ = strconv.Atoi(value)
-		case 'q':
-			r.InternalQuery = value
-		case 'W':
-			r.Where = value
-		case 's':
-			r.Schema = value
-		case 't':
-			r.Table = value
-		case 'c':
-			r.Column = value
-		case 'd':
-			r.DataType = value
-		case 'n':
-			r.Constraint = value
-		case 'F':
-			r.File = value
-		case 'L':
-			r.Line = value
-		case 'R':
-			r.Routine = value
-		}
+	var m pgproto3.ErrorResponse
+	if err := m.Decode(bytes); err != nil {
+		return Report{Code: sqlstate.InternalError}, sqlstate.New(sqlstate.ProtocolViolation, "invalid message format")
+	}
+	r := Report{Severity: Severity(m.SeverityUnlocalized), Code: sqlstate.FromServer(m.Code), Message: m.Message, Detail: m.Detail,
+		Hint: m.Hint, Position: int(m.Position), InternalPosition: int(m.InternalPosition), InternalQuery: m.InternalQuery,
+		Where: m.Where, Schema: m.SchemaName, Table: m.TableName, Column: m.ColumnName, DataType: m.DataTypeName,
+		Constraint: m.ConstraintName, File: m.File, Routine: m.Routine}
+	if m.Line != 0 {
+		r.Line = strconv.Itoa(int(m.Line))
 	}
 	if r.Severity == "" {
-		r.Severity = Severity(severity)
+		r.Severity = Severity(m.Severity)
 	}
-	return r, b.end()
+	return r, nil
 }
 
 // SQLState returns the fields that sqlstate.Error has.
