@@ -91,6 +91,7 @@ func (s *Session) recover() {
 	s.conn.Out.Reset()
 	s.fatal(sqlstate.New(sqlstate.InternalError, "internal error"))
 	s.closeServers()
+	s.options.Registry.remove(s) // end has done so, unless the session never came to its start
 }
 
 // recoverHelper ends the session, and it alone, after a panic in the relay's helper.
