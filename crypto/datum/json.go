@@ -91,51 +91,27 @@ func (s *jsonScanner) descend() error {
 	return nil
 }
 
-func (s *jsonScanner) array() (jsonNode, error) {
-	node := jsonNode{kind: '['}
-	if err := s.descend(); err != nil {
-		return node, err
-	}
-	if s.next() != ']' {
-		for {
-			element, err := s.value()
-			if err != nil {
-				return node, err
-			}
-			if s.tree {
-				node.children = append(node.children, element)
-			}
-			c := s.next()
-			if c == ']' {
-				break
-			}
-			if c != ',' {
-				return node, failJSON()
-			}
-			s.at++
-		}
-	}
-	s.at++
-	s.depth--
-	return node, nil
-}
+func (s *jsonScanner) array() (jsonNode, error) { return s.list('[', ']', s.value) }
 
-func (s *jsonScanner) object() (jsonNode, error) {
-	node := jsonNode{kind: '{'}
+func (s *jsonScanner) object() (jsonNode, error) { return s.list('{', '}', s.member) }
+
+// list reads an array or object: items between commas, until its closing bracket.
+func (s *jsonScanner) list(open, end byte, item func() (jsonNode, error)) (jsonNode, error) {
+	node := jsonNode{kind: open}
 	if err := s.descend(); err != nil {
 		return node, err
 	}
-	if s.next() != '}' {
+	if s.next() != end {
 		for {
-			member, err := s.member()
+			child, err := item()
 			if err != nil {
 				return node, err
 			}
 			if s.tree {
-				node.children = append(node.children, member)
+				node.children = append(node.children, child)
 			}
 			c := s.next()
-			if c == '}' {
+			if c == end {
 				break
 			}
 			if c != ',' {
