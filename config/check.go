@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
 	"strconv"
 	"strings"
@@ -10,21 +11,36 @@ import (
 // check finds the contradictions outside the databases.
 func check(c *Config, found *problems) {
 	checkListen(c, found)
+	checkAdmin(c, found)
 	checkUsers(c, found)
+	checkLogins(c, found)
 	checkKeys(c, found)
 	checkAudit(c, found)
-	if l := &c.Limits; l.StatementBytes > l.MessageBytes && !l.broken {
+	checkLimits(c, found)
+	if len(c.Databases) == 0 && c.written("databases") && !c.lacks("databases") {
+		found.add(c.At("databases"), "", "databases is empty")
+	}
+	for _, d := range c.Databases {
+		checkDatasources(d, found)
+		checkPools(c, d, found)
+		checkAuthQuery(d, found)
+	}
+}
+
+func checkLimits(c *Config, found *problems) {
+	l := &c.Limits
+	if l.broken {
+		return
+	}
+	if l.StatementBytes > l.MessageBytes {
 		at := l.At("statement_bytes")
 		if !l.written("statement_bytes") {
 			at = l.At("message_bytes")
 		}
 		found.add(at, "a statement travels in one message", "limits.statement_bytes is greater than limits.message_bytes")
 	}
-	if len(c.Databases) == 0 && c.written("databases") && !c.lacks("databases") {
-		found.add(c.At("databases"), "", "databases is empty")
-	}
-	for _, d := range c.Databases {
-		checkDatasources(d, found)
+	if l.LoginsPerAddress > l.Logins {
+		found.add(l.At("logins_per_address"), "", "limits.logins_per_address is greater than limits.logins")
 	}
 }
 
@@ -33,18 +49,66 @@ func checkListen(c *Config, found *problems) {
 	if c.Listen.Address == "" {
 		return // reported
 	}
-	host, port, err := net.SplitHostPort(c.Listen.Address)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
+	host, port, err := splitAddress(c.Listen.Address)
 	if err != nil {
 		found.add(at, `it looks like "127.0.0.1:6432" or "[::1]:6432"`, "listen.address %q is not an address with a port",
 			c.Listen.Address)
 		return
 	}
-	if c.Production && c.Listen.TLS == nil && !c.Listen.lacks("tls") && !isLoopback(host) {
+	t := c.Listen.TLS
+	if c.Production && t == nil && !c.Listen.lacks("tls") && !isLoopback(host) {
 		found.add(at, "add listen.tls, or listen on a loopback address",
 			"production does not listen on %q without tls", c.Listen.Address)
+	}
+	if t != nil && t.ClientCA == "" && t.written("client_cert") && !t.lacks("client_ca") {
+		found.add(t.At("client_cert"), "add listen.tls.client_ca", "listen.tls.client_cert has no effect without client_ca")
+	}
+	if u := c.Listen.Unix; u != nil {
+		checkUnix(u, port, found)
+	}
+}
+
+// unixPathBytesMax is the longest path of a socket: sun_path of Linux's sockaddr_un without its NUL (unix(7)).
+const unixPathBytesMax = 107
+
+func checkUnix(u *Unix, port string, found *problems) {
+	if u.Path != "" {
+		if n := len(u.Path) + len("/.s.PGSQL.") + len(port); n > unixPathBytesMax {
+			found.add(u.At("path"), "", "listen.unix.path: the socket's path has %d bytes, the system allows %d", n, unixPathBytesMax)
+		}
+	}
+	if _, ok := parseMode(u.Mode); u.Mode != "" && !ok {
+		found.add(u.At("mode"), `permissions of the socket in octal: "0777", "0770", "0700"`,
+			"listen.unix.mode %q is not a mode", u.Mode)
+	}
+}
+
+// parseMode reads permission bits in octal.
+func parseMode(text string) (fs.FileMode, bool) {
+	mode, err := strconv.ParseUint(text, 8, 32)
+	return fs.FileMode(mode), err == nil && mode <= uint64(fs.ModePerm)
+}
+
+func splitAddress(address string) (host, port string, err error) {
+	host, port, err = net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	return host, port, err
+}
+
+func checkAdmin(c *Config, found *problems) {
+	if c.Admin == nil || c.Admin.Address == "" {
+		return
+	}
+	_, port, err := splitAddress(c.Admin.Address)
+	switch {
+	case err != nil:
+		found.add(c.Admin.At("address"), `it looks like "127.0.0.1:9187" or "[::1]:9187"`,
+			"admin.address %q is not an address with a port", c.Admin.Address)
+	case c.Admin.Address == c.Listen.Address && port != "0":
+		found.add(c.Admin.At("address"), "administration has a listener of its own",
+			"admin.address and listen.address are the same")
 	}
 }
 
@@ -54,8 +118,12 @@ func isLoopback(host string) bool {
 }
 
 func checkUsers(c *Config, found *problems) {
-	if len(c.Users) == 0 && c.written("users") && !c.lacks("users") {
-		found.add(c.At("users"), "", "users is empty")
+	if len(c.Users) == 0 && !c.lacks("users") && !c.findsUsers() {
+		if c.written("users") {
+			found.add(c.At("users"), "", "users is empty")
+		} else {
+			found.add(c.At(), "", `key "users" is missing`)
+		}
 	}
 	first := map[string]*User{}
 	for i := range c.Users {
@@ -74,18 +142,23 @@ func checkUsers(c *Config, found *problems) {
 			found.add(u.At("verifier"), "make one with: portcullis user verifier",
 				"the verifier of user %q is not in PostgreSQL's SCRAM-SHA-256 form", u.Name)
 		}
-		seen := map[string]bool{}
-		for _, role := range u.Roles {
-			switch {
-			case role == "": // reported
-			case !isWord(role):
-				u.lost["roles"] = true
-				found.add(u.At("roles"), roleHint, "role %q of user %q is not a plain word", role, u.Name)
-			case seen[role]:
-				found.add(u.At("roles"), "", "user %q has role %q twice", u.Name, role)
-			}
-			seen[role] = true
+		checkRoles(&u.block, u.Roles, fmt.Sprintf("user %q", u.Name), found)
+	}
+}
+
+// checkRoles checks the roles that a block gives to its subject.
+func checkRoles(b *block, roles []string, subject string, found *problems) {
+	seen := map[string]bool{}
+	for _, role := range roles {
+		switch {
+		case role == "": // reported
+		case !isWord(role):
+			b.lost["roles"] = true
+			found.add(b.At("roles"), roleHint, "role %q of %s is not a plain word", role, subject)
+		case seen[role]:
+			found.add(b.At("roles"), "", "%s has role %q twice", subject, role)
 		}
+		seen[role] = true
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/portcullisdb/portcullis/config/policy"
@@ -30,7 +31,11 @@ func compile(c *Config, v Validators, found *problems) *policy.Policy {
 		dc := databaseCompiler{config: c, source: d, validators: v, problems: found}
 		compiled := dc.compile()
 		p.Databases[d.Name] = compiled
-		views := dc.views(compiled, roleSets)
+		views := dc.views(compiled, d.withFoundRoles(roleSets))
+		if d.AuthQuery != nil {
+			roles := sortedSet(d.AuthQuery.Roles)
+			compiled.Found = &policy.User{Roles: roles, Views: map[string]*policy.View{d.Name: views[roleSetKey(roles)]}}
+		}
 		for _, u := range p.Users {
 			u.Views[d.Name] = views[roleSetKey(u.Roles)]
 		}
@@ -73,6 +78,21 @@ func roleSetKey(roles []string) string {
 	}
 	return key
 }
+
+// withFoundRoles adds the role set of users that the database finds by its AuthQuery.
+func (d *Database) withFoundRoles(sets [][]string) [][]string {
+	if d.AuthQuery == nil {
+		return sets
+	}
+	roles := sortedSet(d.AuthQuery.Roles)
+	if slices.ContainsFunc(sets, func(s []string) bool { return slices.Equal(s, roles) }) {
+		return sets
+	}
+	return append(slices.Clone(sets), roles)
+}
+
+// sortedKeys returns the keys of a map in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // distinctRoleSets returns each role set that some user has, in a fixed order.
 func distinctRoleSets(users map[string]*policy.User) [][]string {

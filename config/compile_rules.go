@@ -165,14 +165,10 @@ func (c *databaseCompiler) ruleRoles(s *Rule) {
 	if s.written("roles") && len(s.Roles) == 0 && !s.broken {
 		c.problems.add(s.At("roles"), "remove the key for a rule that fits every role", "roles is empty")
 	}
-	if c.config.lacks("users") || slices.ContainsFunc(c.config.Users, func(u User) bool { return u.lacks("roles") }) {
+	known, all := c.config.roles()
+	if !all {
 		return // the user is the mistake
 	}
-	var known []string
-	for i := range c.config.Users {
-		known = append(known, c.config.Users[i].Roles...)
-	}
-	known = sortedSet(known)
 	for _, role := range s.Roles {
 		if role != "" && !slices.Contains(known, role) {
 			c.problems.add(s.At("roles"), didYouMean(role, known, "known roles"), "no user has the role %q", role)

@@ -57,7 +57,7 @@ func (d *decoder) block(n *node, v reflect.Value, path string) {
 		}
 		switch s, element := shapeOf(f.typ); {
 		case !ok:
-		case s == shapeNamed, s == shapeList && element.Kind() == reflect.Struct: // its blocks know for themselves
+		case s == shapeNamed, s == shapeNamedLists, s == shapeList && element.Kind() == reflect.Struct: // its blocks know for themselves
 			lost[f.key] = child.damaged || child.kind != kindMapping && child.kind != kindList
 		default:
 			lost[f.key] = d.broken > beforeField
@@ -140,6 +140,8 @@ func (d *decoder) field(f field, n *node, v reflect.Value, path string) {
 		d.block(n, v, path)
 	case shapeNamed:
 		d.named(n, v, element, path)
+	case shapeNamedLists:
+		d.namedLists(f, n, v, path)
 	case shapeProps:
 		v.Set(reflect.ValueOf(d.props(n, path)))
 	case shapeList:
@@ -177,6 +179,21 @@ func (d *decoder) named(n *node, v reflect.Value, element reflect.Type, path str
 		default:
 			v.Set(reflect.Append(v, one))
 		}
+	}
+}
+
+// namedLists decodes a mapping of lists of blocks into a map.
+func (d *decoder) namedLists(f field, n *node, v reflect.Value, path string) {
+	if !d.want(n, kindMapping, path) {
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	for _, key := range n.keys {
+		one := reflect.New(v.Type().Elem()).Elem()
+		element := f
+		element.typ = one.Type()
+		d.list(element, n.children[key], one, dotted(path, key))
+		v.SetMapIndex(reflect.ValueOf(key), one)
 	}
 }
 

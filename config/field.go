@@ -79,11 +79,12 @@ func list(text string) []string {
 type shape int
 
 const (
-	shapeScalar shape = iota
-	shapeBlock        // fixed keys
-	shapeNamed        // names of the writer's own, each with a block
-	shapeProps        // names of the writer's own, each with a scalar
-	shapeList         // a list of scalars, of lists or of blocks
+	shapeScalar     shape = iota
+	shapeBlock            // fixed keys
+	shapeNamed            // names of the writer's own, each with a block
+	shapeNamedLists       // names of the writer's own, each with a list of blocks
+	shapeProps            // names of the writer's own, each with a scalar
+	shapeList             // a list of scalars, of lists or of blocks
 )
 
 var (
@@ -103,6 +104,8 @@ func shapeOf(t reflect.Type) (shape, reflect.Type) {
 		return shapeBlock, t
 	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.String:
 		return shapeProps, t.Elem()
+	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Slice:
+		return shapeNamedLists, t.Elem().Elem()
 	case t.Kind() == reflect.Map:
 		return shapeNamed, t.Elem()
 	case t.Kind() == reflect.Slice:

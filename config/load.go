@@ -152,6 +152,14 @@ func lookupIn(environ []string) func(string) (string, bool) {
 
 // fillDefaults derives the values whose defaults depend on others.
 func (c *Config) fillDefaults() {
+	for i := range c.HBA {
+		if r := &c.HBA[i]; r.Method == "cert" && !r.written("type") {
+			r.Type = "hostssl"
+		}
+	}
+	if l := &c.Limits; !l.written("logins_per_address") {
+		l.LoginsPerAddress = min(l.LoginsPerAddress, l.Logins)
+	}
 	if f := c.Audit.File; f != nil && f.Path != "" {
 		if f.Key == "" {
 			f.Key = f.Path + ".key"

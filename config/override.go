@@ -138,10 +138,13 @@ func (r resolver) resolve(rest, separator string) (path, problem, hint string) {
 					types[f.key] = f.typ
 				}
 			}
-		case shapeNamed, shapeProps:
+		case shapeNamed, shapeNamedLists, shapeProps:
 			for name := range tree {
 				candidates = append(candidates, name)
 				types[name] = element
+				if s == shapeNamedLists {
+					types[name] = reflect.SliceOf(element)
+				}
 			}
 		case shapeList:
 			return "", fmt.Sprintf("%s is a list, which only the file can give", people(path)), ""

@@ -31,6 +31,8 @@ func rows(t reflect.Type, path string) (all []row) {
 			all = append(all, rows(element, key)...)
 		case s == shapeNamed:
 			all = append(all, rows(element, key+".NAME")...)
+		case s == shapeNamedLists:
+			all = append(all, rows(element, key+".NAME[]")...)
 		case s == shapeList && element.Kind() == reflect.Struct:
 			all = append(all, rows(element, key+"[]")...)
 		default:
@@ -184,6 +186,12 @@ func writtenKeys(n *node, t reflect.Type, path string, written map[string]bool) 
 		case s == shapeNamed:
 			for _, name := range child.keys {
 				writtenKeys(child.children[name], element, full+".NAME", written)
+			}
+		case s == shapeNamedLists:
+			for _, name := range child.keys {
+				for _, item := range child.children[name].items {
+					writtenKeys(item, element, full+".NAME[]", written)
+				}
 			}
 		case s == shapeList && element.Kind() == reflect.Struct:
 			for _, item := range child.items {

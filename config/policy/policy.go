@@ -35,6 +35,9 @@ type Database struct {
 	Tables      map[TableName]*Table
 	// Bindings lists the groups of binding tables; Table.Binding is an index into it.
 	Bindings [][]TableName
+	// Found is what users are that the database's auth_query finds: without name, with a view of this database alone. It is
+	// nil if all users are those of the policy.
+	Found *User
 }
 
 // Transparent reports that the database protects and shards nothing: its statements are relayed as written.

@@ -17,6 +17,10 @@ func (p *Policy) String() string {
 			fmt.Fprintf(&b, "  view of %s: %s\n", rolesText(roles), strings.Join(users, ", "))
 			p.Users[users[0]].Views[name].write(&b)
 		}
+		if found := p.Databases[name].Found; found != nil {
+			fmt.Fprintf(&b, "  view of %s: users found by the auth_query\n", rolesText(found.Roles))
+			found.Views[name].write(&b)
+		}
 	}
 	return b.String()
 }
