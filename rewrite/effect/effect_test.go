@@ -1,0 +1,139 @@
+package effect
+
+import (
+	"strings"
+	"testing"
+)
+
+// names of effects, as the tables below write them.
+var effectNames = []struct {
+	effect Effects
+	name   string
+}{
+	{Settings, "settings"}, {Role, "role"}, {Listen, "listen"}, {Temporary, "temporary"}, {Hold, "hold"}, {Advisory, "advisory"},
+	{Prepare, "prepare"}, {Execute, "execute"}, {Deallocate, "deallocate"}, {Sequences, "sequences"}, {Unknown, "unknown"},
+	{Discard, "discard"},
+}
+
+func (e Effects) String() string {
+	var names []string
+	for _, n := range effectNames {
+		if e&n.effect != 0 {
+			names = append(names, n.name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+func TestEffects(t *testing.T) {
+	for _, c := range []struct{ sql, want string }{
+		// What every application does leaves nothing behind.
+		{"", ""},
+		{"SELECT abalance FROM pgbench_accounts WHERE aid = 4711;", ""},
+		{"INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES (1, 2, 3, 4, CURRENT_TIMESTAMP)", ""},
+		{"UPDATE t SET (a, b) = (1, 2) WHERE id IN (SELECT id FROM u) AND EXISTS (SELECT 1)", ""},
+		{"INSERT INTO public.t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = excluded.a RETURNING (a)", ""},
+		{"SELECT count(*) FILTER (WHERE x), sum(y) OVER (PARTITION BY z ORDER BY lower(w)) FROM t GROUP BY (1)", ""},
+		{"WITH recent (id) AS (SELECT max(id) FROM t) SELECT * FROM recent JOIN u USING (id)", ""},
+		{"SELECT * FROM (VALUES (1, 'a')) v (n, s), unnest(ARRAY[1]) AS x(y), t alias(a)", ""},
+		{"SELECT a FROM t GROUP BY GROUPING SETS ((a), ()), b, c", ""},
+		{"SELECT a FROM t GROUP BY ROLLUP (a)", ""},
+		{"SELECT coalesce(a, nullif(b, c)), cast(d AS numeric(10, 2)), left(e, 2), extract(year from f) FROM t", ""},
+		{"SELECT pg_catalog.lower('x'), now(), nextval('s'), random(), gen_random_uuid()", ""},
+		{"BEGIN; COMMIT; ROLLBACK; SAVEPOINT s; RELEASE s", ""},
+		{"COPY t (a, b) FROM STDIN WITH (FORMAT csv)", ""},
+		{"COPY (SELECT a FROM t) TO STDOUT", ""},
+		{"CREATE TABLE IF NOT EXISTS shop.t (id int PRIMARY KEY, a varchar(20) REFERENCES u (id), UNIQUE (a))", ""},
+		{"CREATE INDEX ON t (a)", "unknown"}, // the table could be a function: asking once more costs little
+		{"NOTIFY news, 'x'; SELECT pg_notify('a', 'b')", ""},
+		{"SELECT 'set_config(' || $$ LISTEN x $$ || E'\\'; LISTEN y; --' /* ; LISTEN z; */ -- ; LISTEN w", ""},
+		{`SELECT "LISTEN", "a""b" FROM "t"; SELECT temp, "temp" FROM weather`, ""},
+		{"DECLARE c CURSOR FOR SELECT 1; FETCH 1 FROM c; MOVE c", ""},
+		{"PREPARE TRANSACTION 'x'; COMMIT PREPARED 'x'", ""},
+		{"SELECT pg_advisory_xact_lock(1)", ""},
+		{"VACUUM (ANALYZE) t", ""},
+		{"EXPLAIN (ANALYZE) SELECT 1", ""},
+
+		// Settings.
+		{"SET work_mem = '1MB'", "settings"},
+		{"/* c */ set session work_mem to 4; select 1", "settings"},
+		{"SELECT 1; SET TIME ZONE 'UTC'", "settings"},
+		{"SET LOCAL work_mem = '1MB'", ""},
+		{"SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SET CONSTRAINTS ALL DEFERRED", ""},
+		{"SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "settings"},
+		{"RESET ALL", "settings"},
+		{"SELECT set_config('a.b', 'c', false)", "settings role"},
+		{"SELECT PG_CATALOG . Set_Config('a.b', 'c', false)", "settings role"},
+		{"SET ROLE x", "settings role"},
+		{"SET SESSION ROLE x", "settings role"},
+		{"SET SESSION AUTHORIZATION x", "settings role"},
+		{"RESET ROLE", "settings role"},
+		{"DISCARD ALL", "settings role listen temporary hold advisory deallocate discard"},
+		{"DISCARD PLANS", "settings temporary"},
+
+		// What pins.
+		{"LISTEN x; UNLISTEN *", "listen"},
+		{"CREATE TEMP TABLE t (a int)", "temporary"},
+		{"CREATE GLOBAL TEMPORARY TABLE t AS SELECT 1", "temporary"},
+		{"CREATE OR REPLACE TEMP VIEW v AS SELECT 1", "temporary"},
+		{"SELECT 1 INTO TEMP t", "temporary"},
+		{"CREATE TABLE pg_temp.t (a int)", "temporary"},
+		{"DROP TABLE t", "temporary"},
+		{"DECLARE c CURSOR WITH HOLD FOR SELECT 1", "hold"},
+		{"CLOSE c", "hold"},
+		{"SELECT pg_advisory_lock(1)", "advisory"},
+		{"SELECT pg_try_advisory_lock(1, 2), pg_advisory_unlock_all()", "advisory"},
+		{"PREPARE p AS SELECT 1", "prepare"},
+		{"EXECUTE p (1)", "execute"},
+		{"EXPLAIN EXECUTE p", "execute"},
+		{"CREATE TABLE t AS EXECUTE p(1)", "execute"},
+		{"DEALLOCATE p", "deallocate"},
+		{"SELECT lastval()", "sequences"},
+
+		// What nobody knows.
+		{"SELECT f(1)", "unknown"},
+		{"SELECT * FROM f(1) AS x(a int)", "unknown"},
+		{"SELECT shop.lower('x')", "unknown"},
+		{"SELECT a.b.lower('x')", "unknown"},
+		{`SELECT "f" (1)`, "unknown"},
+		{`SELECT "Lower"('x')`, "unknown"},
+		{`SELECT U&"\0066"(1)`, "unknown"},
+		{"SELECT query_to_xml('LISTEN x', true, true, '')", "unknown"},
+		{"DO $$ BEGIN END $$; CALL p()", "unknown"},
+		{"SELECT 1 WHERE f(2)", "unknown"},
+		{"SELECT " + strings.Repeat("long", 40) + "()", "unknown"},
+		{"LOAD 'x'", "unknown"},
+	} {
+		if got := Of([]byte(c.sql)).String(); got != c.want {
+			t.Errorf("%s\n got %q\nwant %q", c.sql, got, c.want)
+		}
+	}
+}
+
+func TestOfAllocatesNothing(t *testing.T) {
+	sql := []byte("SELECT count(*), f(x) FROM t WHERE a = 'x' AND lower(b) = $1 -- c")
+	if n := testing.AllocsPerRun(100, func() { Of(sql) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// FuzzOf: whatever the bytes, an answer comes, and what stands in front of a statement of its own does not hide it.
+func FuzzOf(f *testing.F) {
+	f.Add([]byte("SELECT 'a'; SET x = 1"))
+	f.Add([]byte("$a$ $b$ E'\\' \"\" /* */ -- \n U&\"x\" 1e5.f("))
+	f.Fuzz(func(t *testing.T, sql []byte) {
+		alone := Of(sql)
+		twice := Of(append(append(append([]byte{}, sql...), "\n;"...), "LISTEN x"...))
+		if alone&^twice != 0 {
+			t.Errorf("%v without, %v with a statement behind", alone, twice)
+		}
+	})
+}
+
+func BenchmarkOf(b *testing.B) {
+	sql := []byte("SELECT abalance FROM pgbench_accounts WHERE aid = 4711;")
+	b.ReportAllocs()
+	for b.Loop() {
+		Of(sql)
+	}
+}
