@@ -10,7 +10,7 @@ FUZZ_TIME ?= 300000x
 
 .PHONY: help
 help:
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-8s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-11s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: build postgres ## start two PostgreSQL clusters and the gateway, and tell a short story
@@ -31,6 +31,10 @@ lint: ## gofmt, go vet, staticcheck
 bench: build postgres ## pgbench through the gateway beside a direct connection (4 minutes), then benchmarks of the packages
 	$(GO) run ./e2e/bench -binary $(BINARY)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: conformance
+conformance: build postgres ## drivers' own test suites, and PostgreSQL's programs, directly and through the gateway
+	$(GO) run ./e2e/conformance -binary $(BINARY)
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZ_TIME, 300000x (inputs) if not given; 10m is a time

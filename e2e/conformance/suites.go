@@ -1,0 +1,14 @@
+package main
+
+import (
+	"github.com/portcullisdb/portcullis/e2e/conformance/golang"
+	"github.com/portcullisdb/portcullis/e2e/conformance/suite"
+)
+
+// suites lists all of them in the order of the table.
+func suites() []suite.Suite {
+	return []suite.Suite{
+		golang.Pgx(),
+		golang.Pq(),
+	}
+}
