@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"os"
 	"slices"
@@ -20,7 +19,6 @@ import (
 	"github.com/portcullisdb/portcullis/config"
 	"github.com/portcullisdb/portcullis/config/policy"
 	"github.com/portcullisdb/portcullis/gateway/audit"
-	"github.com/portcullisdb/portcullis/gateway/execute"
 	"github.com/portcullisdb/portcullis/gateway/session"
 	"github.com/portcullisdb/portcullis/gateway/wire"
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
@@ -314,19 +312,13 @@ func (g *Gateway) Reload(ctx context.Context, c *config.Config, p *policy.Policy
 	return err
 }
 
-// retire closes the replaced generations that no transaction goes by any more, and what sessions hold of their connections.
+// retire closes the replaced generations that no transaction goes by any more.
 func (g *Gateway) retire() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.retired = slices.DeleteFunc(g.retired, func(old *generation) bool {
 		if g.registry.Uses(old.state) {
 			return false
-		}
-		for _, d := range old.databases {
-			for _, datasource := range append(slices.Collect(maps.Keys(d.slots)), execute.LogicalDatasource) {
-				for g.registry.TakeAway(&d.Database, datasource) {
-				}
-			}
 		}
 		old.close()
 		return true

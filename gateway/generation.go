@@ -40,7 +40,7 @@ type database struct {
 	logical  *schema.Logical // nil on a transparent database
 	catalog  atomic.Pointer[catalog.Catalog]
 	disabled atomic.Pointer[map[policy.TableName]string]
-	slots    map[string]chan struct{} // of connections, by datasource
+	pools    map[string]*pool.Pool // by datasource
 }
 
 // build makes a generation. previous is the one before, nil at the start.
@@ -111,9 +111,9 @@ func openKeysets(ctx context.Context, c *config.Config, p *policy.Policy, previo
 
 func (g *Gateway) buildDatabase(ctx context.Context, c *config.Config, dc *config.Database, dp *policy.Database,
 	keysets map[string]*keyset.Keyset, previous *generation) (*database, error) {
-	d := &database{config: dc, slots: map[string]chan struct{}{}}
+	d := &database{config: dc}
 	d.Policy = dp
-	d.Dial = g.dialer(c, dc, d)
+	g.openPools(c, dc, d)
 	if parameters, err := d.probe(ctx, dc); err == nil {
 		d.Parameters = parameters
 	} else {
@@ -122,15 +122,15 @@ func (g *Gateway) buildDatabase(ctx context.Context, c *config.Config, dc *confi
 	if dp.Transparent() {
 		return d, nil
 	}
-	logical, err := schema.OpenLogical(dc.Logical.Reveal(), schema.LogicalOptions{Trouble: func(err error) {
+	var err error
+	d.logical, err = schema.OpenLogical(dc.Logical.Reveal(), schema.LogicalOptions{Trouble: func(err error) {
 		g.options.Log.Error("trouble with the logical database", "database", dc.Name, "error", err)
 	}})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = g.readDatabase(ctx, c, dc, d, keysets, previous)
 	}
-	d.logical = logical
-	if err := g.readDatabase(ctx, c, dc, d, keysets, previous); err != nil {
-		logical.Close()
+	if err != nil {
+		d.close()
 		return nil, err
 	}
 	return d, nil
@@ -216,83 +216,68 @@ func (d *database) disable(disabled map[policy.TableName]string, f schema.Findin
 	}
 }
 
-// dialer returns how sessions of a database connect.
-func (g *Gateway) dialer(c *config.Config, dc *config.Database, d *database) session.Dialer {
-	urls := map[string]config.Secret{execute.LogicalDatasource: dc.Logical}
+// logicalConnectionsMax bounds the connections of sessions to one logical database.
+const logicalConnectionsMax = 20
+
+// openPools makes the pools of a database's datasources, and of its logical database.
+func (g *Gateway) openPools(c *config.Config, dc *config.Database, d *database) {
+	open := func(name string, url config.Secret, connectionsMax int) {
+		d.pools[name] = pool.New(pool.Options{Datasource: name, Max: connectionsMax, Wait: waitMax,
+			Connect: session.ConnectTimeoutDefault, Clock: g.options.Clock, Log: g.options.Log,
+			Dial: func(ctx context.Context, startup *pool.Startup) (*pool.Server, error) {
+				dial := pool.Config{Datasource: name, URL: url.Reveal(), StatementsMax: c.Limits.ServerStatements,
+					Buffers: g.buffers, Limits: wireLimits(c), DialNet: g.options.Dial}
+				if startup != nil {
+					dial.Params = startup.Params
+				}
+				return pool.Dial(ctx, dial)
+			}})
+	}
+	d.pools = map[string]*pool.Pool{}
+	if dc.Logical.Reveal() != "" {
+		open(execute.LogicalDatasource, dc.Logical, logicalConnectionsMax)
+	}
 	for i := range dc.Datasources {
-		source := &dc.Datasources[i]
-		urls[source.Name] = source.URL
-		d.slots[source.Name] = make(chan struct{}, source.Pool.Max)
+		open(dc.Datasources[i].Name, dc.Datasources[i].URL, dc.Datasources[i].Pool.Max)
 	}
-	return func(ctx context.Context, datasource string, params map[string]string) (*pool.Server, func(), error) {
-		url, ok := urls[datasource]
-		if !ok {
-			return nil, nil, fmt.Errorf("datasource %q is not configured", datasource)
+	d.Pool = func(datasource string, _ session.Identity) (*pool.Pool, *sqlstate.Error) {
+		if p := d.pools[datasource]; p != nil {
+			return p, nil
 		}
-		release, err := g.slot(ctx, d, datasource)
-		if err != nil {
-			return nil, nil, err
-		}
-		server, err := pool.Dial(ctx, pool.Config{Datasource: datasource, URL: url.Reveal(), Params: params,
-			StatementsMax: c.Limits.ServerStatements, Buffers: g.buffers, Limits: wireLimits(c), DialNet: g.options.Dial})
-		if err != nil {
-			release()
-			return nil, nil, err
-		}
-		return server, release, nil
+		return nil, sqlstate.New(sqlstate.InternalError, "datasource %q is not configured", datasource)
 	}
 }
 
-// slotInterval is the time between two looks for a connection that its session does not use.
-const slotInterval = 10 * time.Millisecond
-
-// slot waits for one of the connections that a datasource may have. Those that sessions hold between their transactions
-// are taken away for it.
-func (g *Gateway) slot(ctx context.Context, d *database, datasource string) (release func(), err error) {
-	slots := d.slots[datasource]
-	if slots == nil {
-		return func() {}, nil
-	}
-	release = func() { <-slots }
-	for {
-		select {
-		case slots <- struct{}{}:
-			return release, nil
-		default:
-		}
-		if g.registry.TakeAway(&d.Database, datasource) {
-			continue
-		}
-		select {
-		case slots <- struct{}{}:
-			return release, nil
-		case <-time.After(slotInterval):
-		case <-ctx.Done():
-			return nil, sqlstate.New(sqlstate.TooManyConnections, "datasource %q has no free connection", datasource).
-				WithHint("Raise pool.max of the datasource, which has %d.", cap(slots))
-		}
-	}
-}
+// waitMax is how long a session waits for a server connection.
+const waitMax = 10 * time.Second
 
 // probe asks the first datasource what it reports of itself.
 func (d *database) probe(ctx context.Context, dc *config.Database) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, session.ConnectTimeoutDefault)
 	defer cancel()
-	server, release, err := d.Dial(ctx, dc.Datasources[0].Name, nil)
+	p := d.pools[dc.Datasources[0].Name]
+	server, err := p.Acquire(ctx, &pool.Claim{})
 	if err != nil {
 		return nil, err
 	}
-	defer release()
 	parameters := maps.Clone(server.Parameters())
-	return parameters, server.Close()
+	p.Release(server)
+	return parameters, nil
 }
 
 // close gives the generation's connections back. No session may use it any more.
 func (n *generation) close() {
 	for _, d := range n.databases {
-		if d.logical != nil {
-			d.logical.Close()
-		}
+		d.close()
+	}
+}
+
+func (d *database) close() {
+	for _, p := range d.pools {
+		p.Close()
+	}
+	if d.logical != nil {
+		d.logical.Close()
 	}
 }
 

@@ -446,14 +446,14 @@ func TestReloadGivesBackWhatItReplaces(t *testing.T) {
 	if n := len(s.gateway.retired); n != 0 {
 		t.Errorf("after the transaction %d generations are kept", n)
 	}
-	// One connection of the newest generation to the logical database is left.
+	// The newest generation has one connection to the logical database, and one idle in the pool of its first datasource.
 	for range 100 {
-		if connections() == "1" {
+		if connections() == "2" {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	if got := connections(); got != "1" {
+	if got := connections(); got != "2" {
 		t.Errorf("%s connections are left", got)
 	}
 	if got := rows(t, other, "SELECT count(*) FROM samples"); got != "0" {

@@ -44,6 +44,14 @@ var ErrDesynchronised = errors.New("the server's answers do not fit what was ask
 // Server is one connection to a datasource. What is asked is appended to Out and by the methods that append, sent by
 // Flush, and answered through Read.
 type Server struct {
+	// Startup is the set that the connection was dialled with; nil is the pool's own. Applied is what was set on it since,
+	// nil is nothing, and LastSession the one that used it last. They are notes of who holds the connection.
+	Startup     *Startup
+	Applied     *Settings
+	LastSession uint32
+
+	user       string // of the claim that holds it
+	cancels    cancels
 	conn       *wire.Conn
 	hijacked   *pgconn.HijackedConn
 	datasource string
@@ -321,15 +329,24 @@ func (s *Server) Exec(ctx context.Context, sql string) error {
 
 // Cancel asks the server, on a connection of its own, to cancel the statement that this one runs, and waits until the
 // server has taken the request; whether it comes in time is not known. It may be called from any goroutine.
-func (s *Server) Cancel(ctx context.Context) error {
-	twin, err := pgconn.Construct(s.hijacked)
-	if err == nil {
-		err = twin.CancelRequest(ctx)
+func (s *Server) Cancel(ctx context.Context) error { return s.PrepareCancel()(ctx) }
+
+// PrepareCancel returns the function that does what Cancel does; it must be called. A Server that is released before it has
+// returned goes to nobody until then, so that the request cannot meet another one's statement: who may release the Server
+// at the same time prepares under the lock that makes it his. It may be called from any goroutine.
+func (s *Server) PrepareCancel() func(ctx context.Context) error {
+	s.cancels.Add(1)
+	return func(ctx context.Context) error {
+		defer s.cancels.Done()
+		twin, err := pgconn.Construct(s.hijacked)
+		if err == nil {
+			err = twin.CancelRequest(ctx)
+		}
+		if err != nil {
+			return s.wrap(fmt.Errorf("cancel: %w", err))
+		}
+		return nil
 	}
-	if err != nil {
-		return s.wrap(fmt.Errorf("cancel: %w", err))
-	}
-	return nil
 }
 
 // Kill closes the socket at once; reads and writes under way end with an error, and the Server is Broken. It may be

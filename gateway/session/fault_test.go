@@ -98,6 +98,12 @@ func TestClientFaultsLeaveNothingBehind(t *testing.T) {
 				break
 			}
 		}
+		for datasource, p := range g.pools {
+			if st := p.Stats(); st.Used != 0 {
+				t.Errorf("%s: %d connections to %q are still used", what, st.Used, datasource)
+			}
+			p.Close()
+		}
 		if n := g.serverConnections(); n != 0 {
 			t.Errorf("%s: %d server connections are left", what, n)
 		}

@@ -84,6 +84,7 @@ type testGateway struct {
 	dialNet  func(ctx context.Context, network, address string) (net.Conn, error)
 	wrap     atomic.Pointer[func(net.Conn) net.Conn] // of clients
 	database *Database
+	pools    map[string]*pool.Pool
 }
 
 // recorder keeps audit events.
@@ -181,11 +182,20 @@ func newGateway(t testing.TB, db *policy.Database, databases map[string]string) 
 	g.database = &Database{Policy: db, Planner: g.planner, Catalog: func() *catalog.Catalog { return empty },
 		Disabled:   func() map[policy.TableName]string { return nil },
 		Parameters: map[string]string{"server_version": "15.0", "TimeZone": "UTC"}}
-	g.database.Dial = func(ctx context.Context, datasource string, params map[string]string) (*pool.Server, func(), error) {
-		s, err := pool.Dial(ctx, pool.Config{Datasource: datasource, Params: params, DialNet: g.dialNet,
-			URL: cluster.URLFor(backendRole, backendPassword, databases[datasource])})
-		return s, func() {}, err
+	g.pools = map[string]*pool.Pool{}
+	for datasource, name := range databases {
+		g.pools[datasource] = pool.New(pool.Options{Datasource: datasource, Max: 100,
+			Dial: func(ctx context.Context, startup *pool.Startup) (*pool.Server, error) {
+				c := pool.Config{Datasource: datasource, DialNet: g.dialNet,
+					URL: cluster.URLFor(backendRole, backendPassword, name)}
+				if startup != nil {
+					c.Params = startup.Params
+				}
+				return pool.Dial(ctx, c)
+			}})
+		t.Cleanup(g.pools[datasource].Close)
 	}
+	g.database.Pool = func(datasource string, _ Identity) (*pool.Pool, *sqlstate.Error) { return g.pools[datasource], nil }
 	if !db.Transparent() {
 		if g.database.Runner, err = execute.NewRunner(execute.Options{Database: db, Clock: shard.SystemClock{}}); err != nil {
 			t.Fatal(err)

@@ -33,14 +33,18 @@ type Database struct {
 	Catalog func() *catalog.Catalog // the newest snapshot
 	// Disabled returns the tables that the last check found not to be what the policy needs, and why.
 	Disabled func() map[policy.TableName]string
-	Dial     Dialer
+	// Pool returns the connections to a datasource, execute.LogicalDatasource included, that are made as an identity.
+	// Errors: those that the client is to be told.
+	Pool func(datasource string, id Identity) (*pool.Pool, *sqlstate.Error)
 	// Parameters are what a server reported at its start: server_version, TimeZone, ...
 	Parameters map[string]string
 }
 
-// Dialer connects to a datasource, execute.LogicalDatasource included, with startup parameters. The session calls release
-// when it has closed the connection.
-type Dialer func(ctx context.Context, datasource string, params map[string]string) (s *pool.Server, release func(), err error)
+// Identity is who a server connection is made as. The zero Identity is the user of the datasource's URL.
+type Identity struct {
+	User string
+	Keys *wire.SCRAMKeys
+}
 
 // Planner turns a client's string into plans. *rewrite.Planner is one.
 type Planner interface {

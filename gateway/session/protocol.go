@@ -109,7 +109,7 @@ func (s *Session) readyForQuery() {
 	if s.tx.idle() {
 		s.closePortals()
 		s.tx = transaction{}
-		s.parkServers()
+		s.releaseServers()
 	}
 	s.report()
 	s.conn.Out.ReadyForQuery(s.tx.status())

@@ -84,22 +84,6 @@ func (r *Registry) Cancel(ctx context.Context, key *wire.CancelKey) {
 	s.Cancel(ctx)
 }
 
-// TakeAway ends one connection to a datasource that a session of the database holds without using it, so that another
-// session can have its place. It is false if there is none.
-func (r *Registry) TakeAway(database *Database, datasource string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, s := range r.sessions {
-		s.mu.Lock()
-		sv := s.servers[datasource]
-		s.mu.Unlock()
-		if sv != nil && sv.database == database && sv.takeAway() {
-			return true
-		}
-	}
-	return false
-}
-
 // Uses reports whether some transaction under way began with a state. A state that has been replaced and is not used any
 // more will not be used again.
 func (r *Registry) Uses(state *State) bool {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/portcullisdb/portcullis/gateway/execute"
 	"github.com/portcullisdb/portcullis/gateway/pool"
 	"github.com/portcullisdb/portcullis/gateway/wire"
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
@@ -56,22 +57,27 @@ func (r *relay) connect() *sqlstate.Error {
 	ctx, cancel := context.WithTimeout(s.working, s.options.Limits.withDefaults().ConnectTimeout)
 	defer cancel()
 	datasource := s.database.Policy.Datasources[0]
-	server, release, err := s.database.Dial(ctx, datasource, params)
+	p, refused := s.database.Pool(datasource, Identity{})
+	if refused != nil {
+		return refused
+	}
+	s.claim = pool.Claim{User: s.user.Name, Startup: pool.NewStartup(params)}
+	conn, err := p.Acquire(ctx, &s.claim)
 	if err != nil {
 		return s.dialError(datasource, err)
 	}
-	sv := newServer(s.database, server, release)
+	sv := &server{Backend: execute.NewBackend(conn), pool: p}
 	s.mu.Lock()
 	s.servers[datasource] = sv
 	s.mu.Unlock()
-	if err := forgetUnnamed(ctx, server); err != nil {
+	if err := forgetUnnamed(ctx, conn); err != nil {
 		s.log.Error("could not connect", "datasource", datasource, "error", err)
 		return connectionGone(datasource)
 	}
-	r.up = server.Relay()
+	r.up = conn.Relay()
 	r.status.Store(int32(wire.StatusIdle))
-	for _, name := range slices.Sorted(maps.Keys(server.Parameters())) {
-		s.conn.Out.ParameterStatus(name, server.Parameter(name))
+	for _, name := range slices.Sorted(maps.Keys(conn.Parameters())) {
+		s.conn.Out.ParameterStatus(name, conn.Parameter(name))
 	}
 	s.conn.Out.BackendKeyData(s.pid, s.secret[:])
 	s.conn.Out.ReadyForQuery(wire.StatusIdle)

@@ -4,79 +4,38 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync/atomic"
 
 	"github.com/portcullisdb/portcullis/gateway/execute"
 	"github.com/portcullisdb/portcullis/gateway/pool"
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
 
-// server is the session's connection to one datasource, with what the session has done to it.
-//
-// Between transactions it is parked: then the Registry may take it away, for a session that waits for one. parked decides
-// whose it is; held is the session's own note that it is not parked.
+// server is the session's connection to one datasource, with what the session has done to it. It is taken from the
+// datasource's pool when a transaction first uses it, and given back when the transaction has ended.
 type server struct {
 	*execute.Backend
-	database *Database
-	release  func() // of its place among the datasource's connections
-	parked   atomic.Bool
-	held     bool
-	begun    bool // BEGIN was sent, or is queued
+	pool  *pool.Pool
+	begun bool // BEGIN was sent, or is queued
 
-	applied   map[string]string // settings as the server has them; never modified, but replaced
-	appliedAt uint64            // settings.version at that time
-	// saved are applied and appliedAt as they were before the server's transaction: what a rollback returns to.
-	saved   map[string]string
-	savedAt uint64
+	applied *pool.Settings // as the server has them
+	// saved is applied as it was before the server's transaction: what a rollback returns to. changed says that there is one.
+	saved   *pool.Settings
+	changed bool
 }
 
-func newServer(database *Database, conn *pool.Server, release func()) *server {
-	return &server{Backend: execute.NewBackend(conn), database: database, release: release, held: true}
-}
-
-// park lets go of the connection until the next transaction.
-func (sv *server) park() {
-	if sv.held && !sv.begun && !sv.Unsynced {
-		sv.held = false
-		sv.parked.Store(true)
-	}
-}
-
-// hold takes the connection back; it is false if it was taken away.
-func (sv *server) hold() bool {
-	if !sv.held {
-		sv.held = sv.parked.CompareAndSwap(true, false)
-	}
-	return sv.held
-}
-
-// takeAway ends a parked connection. It may be called from any goroutine; it is false if the session uses the connection.
-func (sv *server) takeAway() bool {
-	if !sv.parked.CompareAndSwap(true, false) {
-		return false
-	}
-	_ = sv.Server.Close() // it may be broken already
-	sv.release()
-	return true
-}
-
-func (sv *server) committed() { sv.begun, sv.saved = false, nil }
+func (sv *server) committed() { sv.begun, sv.saved, sv.changed = false, nil, false }
 
 func (sv *server) rolledBack() {
-	sv.begun = false
-	if sv.saved != nil {
-		sv.applied, sv.appliedAt, sv.saved = sv.saved, sv.savedAt, nil
+	if sv.changed {
+		sv.applied = sv.saved
 	}
+	sv.committed()
 }
 
 // server returns the connection to a datasource, ready for a statement of the current transaction: connected, with the
 // session's settings, in the session's block. What that takes is queued, not sent.
 func (s *Session) server(ctx context.Context, datasource string) (*server, *sqlstate.Error) {
 	sv := s.servers[datasource]
-	if sv != nil && (!sv.hold() || sv.database != s.database && !sv.begun && !sv.Unsynced) {
-		s.dropServer(datasource)
-		sv = nil
-	}
 	if sv != nil && sv.Broken() {
 		lost := sv.begun || sv.Unsynced
 		s.dropServer(datasource)
@@ -86,7 +45,7 @@ func (s *Session) server(ctx context.Context, datasource string) (*server, *sqls
 	}
 	if sv == nil {
 		var err *sqlstate.Error
-		if sv, err = s.connect(ctx, datasource); err != nil {
+		if sv, err = s.acquire(ctx, datasource); err != nil {
 			return nil, err
 		}
 	}
@@ -94,17 +53,20 @@ func (s *Session) server(ctx context.Context, datasource string) (*server, *sqls
 	if s.tx.block && !sv.begun {
 		s.beginOn(sv)
 	}
-	if sv.appliedAt != s.settings.version {
-		s.apply(sv)
+	if wanted := s.serverSettings(datasource); sv.applied != wanted {
+		sv.apply(wanted)
 	}
 	return sv, nil
 }
 
-func (s *Session) connect(ctx context.Context, datasource string) (*server, *sqlstate.Error) {
-	ctx, cancel := context.WithTimeout(ctx, s.options.Limits.withDefaults().ConnectTimeout)
-	defer cancel()
-	params := s.serverSettings(datasource)
-	conn, release, err := s.database.Dial(ctx, datasource, params)
+// acquire takes a connection from the pool of a datasource.
+func (s *Session) acquire(ctx context.Context, datasource string) (*server, *sqlstate.Error) {
+	p, refused := s.database.Pool(datasource, Identity{})
+	if refused != nil {
+		return nil, refused
+	}
+	s.claim.User = s.user.Name
+	conn, err := p.Acquire(ctx, &s.claim)
 	if err != nil {
 		if known := (*sqlstate.Error)(nil); errors.As(err, &known) {
 			return nil, known
@@ -112,43 +74,55 @@ func (s *Session) connect(ctx context.Context, datasource string) (*server, *sql
 		s.log.Error("could not connect", "datasource", datasource, "error", err)
 		return nil, sqlstate.New(sqlstate.ConnectionFailure, "could not connect to datasource %q", datasource)
 	}
-	sv := newServer(s.database, conn, release)
-	sv.applied, sv.appliedAt = params, s.settings.version
+	conn.LastSession = s.pid
+	sv := &server{Backend: execute.NewBackend(conn), pool: p, applied: conn.Applied}
 	s.mu.Lock()
 	s.servers[datasource] = sv
 	s.mu.Unlock()
 	return sv, nil
 }
 
-// serverSettings returns what a server connection must be set to. Statements are printed with every name qualified, so
-// shards need no search_path; on the logical database it decides what introspection calls visible.
-func (s *Session) serverSettings(datasource string) map[string]string {
-	values := map[string]string{}
-	s.settings.forServers(func(name, value string) { values[name] = value })
-	values["search_path"] = "pg_catalog"
-	if datasource == execute.LogicalDatasource {
-		values["search_path"] = formatIdentifiers(s.settings.schemas(s.user.Name))
+// serverSettings returns what a server connection must be set to: the same snapshot as long as nothing has changed.
+// Statements are printed with every name qualified, so shards need no search_path; on the logical database it decides
+// what introspection calls visible.
+func (s *Session) serverSettings(datasource string) *pool.Settings {
+	if s.forServersAt != s.settings.version {
+		s.forShards, s.forLogical, s.forServersAt = nil, nil, s.settings.version
 	}
-	return values
+	snapshot, path := &s.forShards, "pg_catalog"
+	if datasource == execute.LogicalDatasource {
+		snapshot, path = &s.forLogical, formatIdentifiers(s.settings.schemas(s.user.Name))
+	}
+	if *snapshot == nil {
+		values := map[string]string{"search_path": path}
+		s.settings.forServers(func(name, value string) { values[name] = value })
+		*snapshot = &pool.Settings{Values: values}
+	}
+	return *snapshot
 }
 
-// apply queues the settings in which the server differs from the session.
-func (s *Session) apply(sv *server) {
-	if sv.saved == nil {
-		sv.saved, sv.savedAt = sv.applied, sv.appliedAt
+// apply queues the settings in which the server differs from wanted. Each snapshot of a protected session has the same
+// names, so that nothing of what another session has set is left.
+func (sv *server) apply(wanted *pool.Settings) {
+	if !sv.changed {
+		sv.saved, sv.changed = sv.applied, true
 	}
-	values := s.serverSettings(sv.Server.Datasource())
+	var have map[string]string
+	if sv.applied != nil {
+		have = sv.applied.Values
+	}
 	var calls []string
 	for i := range settings {
 		name := settings[i].name
-		if value, ok := values[name]; ok && sv.applied[name] != value {
+		value, ok := wanted.Values[name]
+		if before, known := have[name]; ok && (!known || before != value) {
 			calls = append(calls, "pg_catalog.set_config("+quoteLiteral(name)+", "+quoteLiteral(value)+", false)")
 		}
 	}
 	if len(calls) > 0 {
 		sv.Command("SELECT " + strings.Join(calls, ", "))
 	}
-	sv.applied, sv.appliedAt = values, s.settings.version
+	sv.applied = wanted
 }
 
 // quoteLiteral writes a string constant that every setting of standard_conforming_strings reads the same way
@@ -161,29 +135,37 @@ func quoteLiteral(v string) string {
 	return quoted
 }
 
-func (s *Session) dropServer(datasource string) {
-	sv := s.servers[datasource]
-	if sv == nil {
-		return
-	}
+// leaveServer takes a connection out of the session's hands: no cancel request of its client's begins on it any more.
+func (s *Session) leaveServer(datasource string) *server {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	sv := s.servers[datasource]
 	delete(s.servers, datasource)
-	s.mu.Unlock()
-	if sv.hold() {
-		_ = sv.Server.Close() // it may be broken already
-		sv.release()
+	return sv
+}
+
+// dropServer closes a connection.
+func (s *Session) dropServer(datasource string) {
+	if sv := s.leaveServer(datasource); sv != nil {
+		sv.pool.Discard(sv.Server)
 	}
 }
 
-// parkServers lets go of all connections: no transaction is open.
-func (s *Session) parkServers() {
-	for _, sv := range s.servers {
-		sv.park()
+// releaseServers gives all connections back: no transaction is open. One that holds anything of the session is closed.
+func (s *Session) releaseServers() {
+	for datasource := range s.servers {
+		sv := s.leaveServer(datasource)
+		if sv.begun || sv.Unsynced || sv.Failed || !sv.Server.Idle() {
+			sv.pool.Discard(sv.Server)
+			continue
+		}
+		sv.Server.Applied = sv.applied
+		sv.pool.Release(sv.Server)
 	}
 }
 
 func (s *Session) closeServers() {
-	for name := range s.servers {
-		s.dropServer(name)
+	for datasource := range s.servers {
+		s.dropServer(datasource)
 	}
 }

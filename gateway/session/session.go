@@ -15,6 +15,7 @@ import (
 
 	"github.com/portcullisdb/portcullis/config/policy"
 	"github.com/portcullisdb/portcullis/crypto/datum"
+	"github.com/portcullisdb/portcullis/gateway/pool"
 	"github.com/portcullisdb/portcullis/gateway/wire"
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
@@ -46,11 +47,16 @@ type Session struct {
 	told     map[string]string // ParameterStatus as the client knows it
 	toldAt   uint64            // settings.version at that time
 
-	datum    *datum.Settings // as datumSettings made it, at settings.version datumAt
-	datumAt  uint64
-	tx       transaction
-	mu       sync.Mutex // guards servers for Cancel
-	servers  map[string]*server
+	datum   *datum.Settings // as datumSettings made it, at settings.version datumAt
+	datumAt uint64
+	tx      transaction
+	mu      sync.Mutex // guards servers for Cancel
+	servers map[string]*server
+	claim   pool.Claim
+	// forShards and forLogical are what servers must be set to, at settings.version forServersAt; nil is not made yet.
+	forShards, forLogical *pool.Settings
+	forServersAt          uint64
+
 	protocol protocol
 	environ  environment
 }
@@ -127,14 +133,14 @@ func (s *Session) Cancel(ctx context.Context) {
 		return
 	}
 	s.mu.Lock()
-	servers := make([]*server, 0, len(s.servers))
-	for _, sv := range s.servers {
-		servers = append(servers, sv)
+	requests := make(map[string]func(context.Context) error, len(s.servers))
+	for datasource, sv := range s.servers {
+		requests[datasource] = sv.Server.PrepareCancel()
 	}
 	s.mu.Unlock()
-	for _, sv := range servers {
-		if err := sv.Server.Cancel(ctx); err != nil {
-			s.log.Warn("a cancel request did not reach its server", "datasource", sv.Server.Datasource(), "error", err)
+	for datasource, request := range requests {
+		if err := request(ctx); err != nil {
+			s.log.Warn("a cancel request did not reach its server", "datasource", datasource, "error", err)
 		}
 	}
 }
