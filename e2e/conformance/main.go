@@ -142,7 +142,7 @@ func fill(s *suite.Suite) {
 	for _, d := range []struct {
 		value   *string
 		standIn string
-	}{{&s.Database, "conformance"}, {&s.Role, "conform"}} {
+	}{{&s.Database, "conformance"}, {&s.Role, "conform"}, {&s.Password, "conformance"}} {
 		if *d.value == "" {
 			*d.value = d.standIn
 		}

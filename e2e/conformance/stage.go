@@ -27,10 +27,7 @@ const (
 	poolMax      = 150 // server connections; suites open fewer connections than that
 )
 
-// password is everybody's: nothing outlives the run, and everything listens on this machine's own addresses.
-const password = "conformance"
-
-// loopback is where clusters and gateways listen.
+// loopback is where clusters and gateways listen: passwords of suites are no secret.
 const loopback = "127.0.0.1"
 
 // stage is what one suite runs against in one setting: a new cluster, and before it, but for the direct setting, a
@@ -61,7 +58,7 @@ func (g *stage) start(ctx context.Context, s suite.Suite, w *suite.Workspace, se
 	if err := g.startCluster(ctx, s); err != nil {
 		return nil, fmt.Errorf("start PostgreSQL: %w", err)
 	}
-	server := &suite.Server{Setting: setting, Host: loopback, Port: g.cluster.Port, User: s.Role, Password: password, Database: s.Database,
+	server := &suite.Server{Setting: setting, Host: loopback, Port: g.cluster.Port, User: s.Role, Password: s.Password, Database: s.Database,
 		SocketDir: g.cluster.SocketDir(), CertDir: g.dir, Cluster: g.cluster}
 	certificates, err := g.certificates(s, w)
 	if err != nil {
@@ -84,7 +81,7 @@ func (g *stage) startCluster(ctx context.Context, s suite.Suite) (err error) {
 		return err
 	}
 	for _, u := range users(s) {
-		if err := g.cluster.CreateRole(ctx, u.Name, password, u.Attributes...); err != nil {
+		if err := g.cluster.CreateRole(ctx, u.Name, s.Password, u.Attributes...); err != nil {
 			return err
 		}
 	}
@@ -221,7 +218,7 @@ func (g *stage) configuration(s suite.Suite, setting suite.Setting, c suite.Cert
 		}
 	}
 	b.WriteString("  - {method: scram-sha-256}\n")
-	of := func(database string) string { return g.cluster.URLFor(s.Role, password, database) }
+	of := func(database string) string { return g.cluster.URLFor(s.Role, s.Password, database) }
 	fmt.Fprintf(&b, "databases:\n  %s:\n    logical: %q\n    pool: {mode: %s}\n    datasources:\n      server: {url: %q, pool: {max: %d}}\n",
 		s.Database, of(logicalOf(s.Database)), setting, of(s.Database), poolMax)
 	return b.String()
@@ -233,7 +230,7 @@ func (g *stage) startGateway(ctx context.Context, s suite.Suite, setting suite.S
 		return 0, err
 	}
 	verifier := exec.CommandContext(ctx, g.binary, "user", "verifier")
-	verifier.Dir, verifier.Stdin = g.dir, strings.NewReader(password+"\n")
+	verifier.Dir, verifier.Stdin = g.dir, strings.NewReader(s.Password+"\n")
 	out, err := verifier.Output()
 	if err != nil {
 		return 0, fmt.Errorf("portcullis user verifier: %w", err)

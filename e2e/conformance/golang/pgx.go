@@ -12,7 +12,10 @@ import (
 	"github.com/portcullisdb/portcullis/e2e/conformance/suite"
 )
 
-const pgxModule = "github.com/jackc/pgx/v5"
+const (
+	pgxModule = "github.com/jackc/pgx/v5"
+	pgxSetup  = "source/testsetup" // its CI's set-up, with a program that makes certificates
+)
 
 // Pgx is pgx's own suite, of the version that go.mod requires. What its CI sets up by testsetup/postgresql_setup.sql is set
 // up here, but that no role is a superuser; log-in by MD5 and by clear password, which the gateway does not offer, is not.
@@ -22,8 +25,14 @@ func Pgx() suite.Suite {
 		Attributes: []string{"CREATEDB"},
 		Setup: `CREATE EXTENSION hstore; CREATE EXTENSION ltree; CREATE DOMAIN uint64 AS numeric(20,0);
 			ALTER DOMAIN uint64 OWNER TO pgx_scram; GRANT pg_signal_backend TO pgx_scram;
-			CREATE ROLE " tricky, ' } "" \\ test user " LOGIN;`,
-		Users:    []suite.User{{Name: "pgx_ssl", TLS: true}, {Name: "pgx_sslcert", Certificate: true}},
+			CREATE ROLE " tricky, ' } "" \ test user " LOGIN;
+			DO $$ BEGIN -- parameters can be granted since PostgreSQL 15
+				IF current_setting('server_version_num')::int >= 150000 THEN GRANT SET ON PARAMETER log_statement TO pgx_scram; END IF;
+			END $$;`,
+		Users: []suite.User{{Name: "pgx_ssl", TLS: true}, {Name: "pgx_sslcert", Certificate: true}},
+		Certificates: func(w *suite.Workspace) suite.Certificates {
+			return suite.Certificates{Cert: w.Path(pgxSetup, "localhost.crt"), Key: w.Path(pgxSetup, "localhost.key"), CA: w.Path(pgxSetup, "ca.pem")}
+		},
 		Length:   20 * time.Minute,
 		Prepare:  preparePgx,
 		Run:      runPgx,
@@ -44,6 +53,12 @@ func preparePgx(ctx context.Context, w *suite.Workspace) (versions string, err e
 	if err := copyModule(w, pgxModule, module.Version, module.Dir); err != nil {
 		return "", err
 	}
+	if err := w.Once("certificates "+module.Version, func() error {
+		_, err := w.Must(ctx, suite.Program{Dir: pgxSetup, Name: "go", Args: []string{"run", "generate_certs.go"}})
+		return err
+	}); err != nil {
+		return "", err
+	}
 	goVersion, err := compileTests(ctx, w, module.Version)
 	return "pgx " + strings.TrimPrefix(module.Version, "v") + ", " + goVersion, err
 }
@@ -62,8 +77,8 @@ func runPgx(ctx context.Context, w *suite.Workspace, s *suite.Server) (suite.Res
 		"PGX_TEST_SCRAM_PLUS_CONN_STRING=" + keywords("localhost", "pgx_ssl", verify+" channel_binding=require"),
 		"PGX_TEST_TLS_CONN_STRING=" + keywords("localhost", "pgx_ssl", verify+" channel_binding=disable"),
 		"PGX_TEST_TLS_CLIENT_CONN_STRING=" + fmt.Sprintf("host=localhost port=%d user=pgx_sslcert %s sslcert=%s sslkey=%s dbname=%s",
-			s.Port, verify, filepath.Join(s.CertDir, "pgx_sslcert.crt"), filepath.Join(s.CertDir, "pgx_sslcert.key"), s.Database),
-		"PGX_SSL_PASSWORD=certpw", // the key is not encrypted, and then the password is not used
+			s.Port, verify, w.Path(pgxSetup, "pgx_sslcert.crt"), w.Path(pgxSetup, "pgx_sslcert.key"), s.Database),
+		"PGX_SSL_PASSWORD=certpw",
 	}, "-timeout", "15m", "./...")
 }
 

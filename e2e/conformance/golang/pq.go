@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,12 +19,14 @@ const (
 	pqVersion = "v1.12.3"
 )
 
-// Pq is lib/pq's own suite. Its CI trusts everybody; here everybody has a password, which the environment gives.
+// Pq is lib/pq's own suite. Its CI trusts the users pqgo and pqgossl, and has users that log in by MD5 and by clear password;
+// here everybody has a password and logs in by SCRAM, and a password file stands in for trust.
 func Pq() suite.Suite {
 	return suite.Suite{
 		Name: "pq", Title: "lib/pq, its own tests", Database: "pqgo", Role: "pqgo",
-		Setup: `GRANT pg_signal_backend TO pqgo`,
-		Users: []suite.User{{Name: "pqgoscram"}, {Name: "pqgossl", TLS: true}, {Name: "pqgosslcert", Certificate: true}},
+		Setup:    `GRANT pg_signal_backend TO pqgo`,
+		Password: "wordpass",
+		Users:    []suite.User{{Name: "pqgoscram"}, {Name: "pqgomd5"}, {Name: "pqgopassword"}, {Name: "pqgossl", TLS: true}, {Name: "pqgosslcert", Certificate: true}},
 		Certificates: func(w *suite.Workspace) suite.Certificates {
 			dir := "source/testdata/ssl"
 			return suite.Certificates{Cert: w.Path(dir, "server.crt"), Key: w.Path(dir, "server.key"), CA: w.Path(dir, "root.crt")}
@@ -55,10 +60,23 @@ func preparePq(ctx context.Context, w *suite.Workspace) (versions string, err er
 
 // runPq runs the suite with parameters in text and again with parameters in binary, as its CI does.
 func runPq(ctx context.Context, w *suite.Workspace, s *suite.Server) (suite.Results, error) {
+	passwords := w.Path("home", ".pgpass")
+	if err := os.MkdirAll(filepath.Dir(passwords), 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(passwords, []byte("*:*:*:pqgo:wordpass\n*:*:*:pqgossl:wordpass\n"), 0o600); err != nil {
+		return nil, err
+	}
+	// Its tests of TLS know the server as "postgres" and "postgres-invalid" (README.md, compose.yaml).
+	exec, err := asAtHome(ctx, w, "127.0.0.1 localhost postgres postgres-invalid\n")
+	if err != nil {
+		return nil, err
+	}
+	environ := []string{"PGHOST=localhost", "PGPORT=" + strconv.Itoa(s.Port), "PGUSER=" + s.User, "PGDATABASE=" + s.Database}
 	all := make(suite.Results)
 	for _, binary := range []string{"no", "yes"} {
-		results, err := goTest(ctx, w, pqModule, "source", append(s.Environ(), "PQTEST_BINARY_PARAMETERS="+binary),
-			"-skip", "^Example_openConfig$", // it connects to port 5432, and ends the process if it cannot
+		results, err := goTest(ctx, w, pqModule, "source", append(environ, "PQTEST_BINARY_PARAMETERS="+binary),
+			"-exec", exec, "-skip", "^Example_openConfig$", // it connects to port 5432, and ends the process if it cannot
 			"./...")
 		if err != nil {
 			return nil, err
@@ -68,4 +86,19 @@ func runPq(ctx context.Context, w *suite.Workspace, s *suite.Server) (suite.Resu
 		}
 	}
 	return all, nil
+}
+
+// asAtHome writes a script that runs a program in the workspace's home folder with another hosts file, in a mount namespace
+// of its own. Only root may do the latter; for others, what names those hosts fails directly too.
+func asAtHome(ctx context.Context, w *suite.Workspace, hosts string) (script string, err error) {
+	script = w.Path("as-at-home")
+	text := "#!/bin/sh\nHOME=" + w.Path("home") + " exec \"$@\"\n"
+	if _, err := w.Run(ctx, suite.Program{Name: "unshare", Args: []string{"--mount", "true"}}); err == nil {
+		text = "#!/bin/sh\nHOME=" + w.Path("home") + " exec unshare --mount sh -c 'mount --bind " + w.Path("hosts") +
+			" /etc/hosts && exec \"$@\"' sh \"$@\"\n"
+	}
+	if err := os.WriteFile(w.Path("hosts"), []byte(hosts), 0o644); err != nil {
+		return "", err
+	}
+	return script, os.WriteFile(script, []byte(text), 0o755)
 }

@@ -16,11 +16,12 @@ type Suite struct {
 	// Database and Role are what clients connect with, "conformance" and "conform" if empty. The role owns the database
 	// and is an ordinary one: the gateway does not stand before a superuser.
 	Database, Role string
+	Password       string // of Role and of all Users; "conformance" if empty
 	// Attributes are further attributes of Role, such as "CREATEDB".
 	Attributes []string
 	// Setup is SQL that the superuser runs in Database before the gateway starts: extensions, roles, grants.
 	Setup string
-	// Users may log in besides Role, on either side with the password that Server has.
+	// Users may log in besides Role.
 	Users []User
 	// Certificates are those that both servers show, asked for after Prepare. nil: an authority is made that signs one for
 	// localhost and 127.0.0.1, and one for each user with Certificate.
