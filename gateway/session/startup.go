@@ -50,6 +50,7 @@ func (s *Session) start() bool {
 		s.told, s.toldAt = s.reportedNow(), s.settings.version
 		s.conn.Out.BackendKeyData(s.pid, s.secret[:])
 		s.conn.Out.ReadyForQuery(wire.StatusIdle)
+		s.setPhase(phaseIdle)
 	}
 	return true
 }
@@ -81,7 +82,7 @@ func (s *Session) authenticate(ctx context.Context) error {
 	if user != nil {
 		verifier = s.state.Verifiers[user.Name]
 	}
-	if err := s.options.SCRAM.Authenticate(ctx, s.conn, s.startup.User, verifier); err != nil {
+	if _, err := s.options.SCRAM.Authenticate(ctx, s.conn, s.startup.User, verifier); err != nil {
 		return err
 	}
 	s.user = user

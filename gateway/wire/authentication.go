@@ -28,14 +28,14 @@ func (o *Output) AuthenticationSASL(mechanisms ...string) {
 	o.end(start)
 }
 
-func (o *Output) authenticationSASLContinue(data string) { o.sasl(authenticationSASLContinue, data) }
+func (o *Output) authenticationSASLContinue(data []byte) { o.sasl(authenticationSASLContinue, data) }
 
-func (o *Output) authenticationSASLFinal(data string) { o.sasl(authenticationSASLFinal, data) }
+func (o *Output) authenticationSASLFinal(data []byte) { o.sasl(authenticationSASLFinal, data) }
 
-func (o *Output) sasl(kind int32, data string) {
+func (o *Output) sasl(kind int32, data []byte) {
 	start := o.begin(TypeAuthentication)
 	o.int32(kind)
-	o.bytes([]byte(data))
+	o.bytes(data)
 	o.end(start)
 }
 

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -20,12 +21,13 @@ type Conn struct {
 	// Out is what waits to be sent: see Flush. It belongs to the writer.
 	Out Output
 
-	base    net.Conn // the socket, for deadlines
-	net     net.Conn // base, or TLS over it
-	secure  atomic.Pointer[tls.Conn]
-	waiter  *waiter // reads and writes base as the system does; nil if net is more than a socket of the system
-	buffers *Buffers
-	limits  Limits
+	base        net.Conn // the socket, for deadlines
+	net         net.Conn // base, or TLS over it
+	secure      atomic.Pointer[tls.Conn]
+	certificate *x509.Certificate // that we have shown in TLS; nil without, or if it is not known
+	waiter      *waiter           // reads and writes base as the system does; nil if net is more than a socket of the system
+	buffers     *Buffers
+	limits      Limits
 
 	frontend      bool // the other side is a frontend: types are checked, small messages are bounded
 	authenticated bool

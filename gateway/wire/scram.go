@@ -1,14 +1,13 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
-
-	"github.com/xdg-go/scram"
 
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
@@ -16,8 +15,18 @@ import (
 // nonceBytes is SCRAM_RAW_NONCE_LEN of PostgreSQL (src/include/common/scram-common.h).
 const nonceBytes = 18
 
-// SCRAM authenticates clients by SCRAM-SHA-256 (RFC 7677) against stored verifiers. It may be used concurrently, if its
-// source of randomness may.
+// saslBytesMax bounds a client's message of the exchange, its length field included: PG_MAX_SASL_MESSAGE_LENGTH
+// (src/backend/libpq/auth-sasl.c). A longer one fails as a wrong password does.
+const saslBytesMax = 1024
+
+// The mechanisms (RFC 7677). The one with channel binding is offered over TLS only, and before the other.
+const (
+	mechanismPlain = verifierScheme
+	mechanismPlus  = verifierScheme + "-PLUS"
+)
+
+// SCRAM authenticates clients by SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677) against stored verifiers. It
+// may be used concurrently, if its source of randomness may.
 type SCRAM struct {
 	secret []byte
 	random io.Reader
@@ -32,80 +41,78 @@ func NewSCRAM(secret []byte, random io.Reader) *SCRAM {
 // Authenticate runs the exchange on c, which ReadStartup has brought to this point, for the user of the startup packet.
 // An empty verifier means that there is no such user: the exchange runs all the same, with a salt that tells nothing, and
 // fails as with a wrong password. On success the last message and AuthenticationOk wait in c.Out, and the limits of an
-// authenticated connection hold.
+// authenticated connection hold; the keys are the caller's, who clears them.
 //
-// Errors: *sqlstate.Error, to be sent as FATAL: 28P01 if the client could not prove that it knows the password, 08P01 if
-// it broke the protocol; ErrVerifier; those of Conn.Read and Conn.Flush.
-func (s *SCRAM) Authenticate(ctx context.Context, c *Conn, user, verifier string) error {
-	credentials, exists, err := s.credentials(user, verifier)
+// Errors: *sqlstate.Error in the words of src/backend/libpq/auth-scram.c, to be sent as FATAL: 28P01 if the client could
+// not prove that it knows the password, 28000 if it saw another certificate than ours or did not see what was offered,
+// 08P01 and 0A000 if it broke the protocol; ErrVerifier; those of Conn.Read and Conn.Flush.
+func (s *SCRAM) Authenticate(ctx context.Context, c *Conn, user, verifier string) (*SCRAMKeys, error) {
+	exists := verifier != ""
+	if mock := s.mockVerifier(user); !exists { // made in any case: it takes time
+		verifier = mock
+	}
+	keys, err := parseVerifier(verifier)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	nonce := make([]byte, nonceBytes)
 	if _, err := io.ReadFull(s.random, nonce); err != nil {
-		return fmt.Errorf("draw a nonce: %w", err)
+		return nil, fmt.Errorf("draw a nonce: %w", err)
 	}
-	server, err := scram.SHA256.NewServer(func(string) (scram.StoredCredentials, error) { return credentials, nil })
-	if err != nil {
-		return fmt.Errorf("start SCRAM: %w", err)
-	}
-	exchange := server.
-		WithNonceGenerator(func() string { return base64.StdEncoding.EncodeToString(nonce) }).
-		NewConversation()
+	x := exchange{keys: keys, binding: c.endPoint()}
 
-	c.Out.AuthenticationSASL(verifierScheme)
-	first, err := readSASL(ctx, c)
-	if err != nil {
-		return err
+	if x.binding != nil {
+		c.Out.AuthenticationSASL(mechanismPlus, mechanismPlain)
+	} else {
+		c.Out.AuthenticationSASL(mechanismPlain)
 	}
-	mechanism, response, problem := decodeSASLInitialResponse(first)
-	switch {
-	case problem != nil:
-		return problem
-	case mechanism != verifierScheme:
-		return sqlstate.New(sqlstate.ProtocolViolation, "client selected an invalid SASL authentication mechanism")
+	message, err := readSASL(ctx, c, user)
+	if err != nil {
+		return nil, err
+	}
+	mechanism, response, problem := decodeSASLInitialResponse(message)
+	if problem != nil {
+		return nil, problem
+	}
+	if problem = x.choose(mechanism); problem != nil {
+		return nil, problem
 	}
 	if response == nil { // the client waits for an empty challenge first (RFC 4422, section 5)
-		c.Out.authenticationSASLContinue("")
-		if response, err = readSASL(ctx, c); err != nil {
-			return err
+		c.Out.authenticationSASLContinue(nil)
+		if response, err = readSASL(ctx, c, user); err != nil {
+			return nil, err
 		}
 	}
-	challenge, err := exchange.Step(string(response))
-	if err != nil {
-		return malformed()
+	challenge, problem := x.first(response, nonce)
+	if problem != nil {
+		return nil, problem
 	}
 	c.Out.authenticationSASLContinue(challenge)
 
-	last, err := readSASL(ctx, c)
-	if err != nil {
-		return err
+	if message, err = readSASL(ctx, c, user); err != nil {
+		return nil, err
 	}
-	// The library words a wrong proof as RFC 5802 does. Anything else here is a broken message.
-	outcome, err := exchange.Step(string(last))
-	switch {
-	case err != nil && outcome == scram.ErrInvalidProof, err == nil && !exists:
-		return sqlstate.New(sqlstate.InvalidPassword, "password authentication failed for user \"%s\"", user)
-	case err != nil || !exchange.Valid():
-		return malformed()
+	clientKey, problem := x.final(message)
+	if problem != nil {
+		return nil, problem
 	}
-	c.Out.authenticationSASLFinal(outcome)
+	if proven := x.proves(&clientKey); !proven || !exists {
+		return nil, wrongPassword(user)
+	}
+	c.Out.authenticationSASLFinal(x.signature())
 	c.Out.AuthenticationOK()
 	c.Authenticated()
-	return nil
+	return &SCRAMKeys{ClientKey: bytes.Clone(clientKey[:]), ServerKey: bytes.Clone(keys.serverKey[:])}, nil
 }
 
-// credentials returns what verifier says, or what stands for it if there is no such user.
-func (s *SCRAM) credentials(user, verifier string) (credentials scram.StoredCredentials, exists bool, err error) {
-	if verifier != "" {
-		credentials, err = parseVerifier(verifier)
-		return credentials, true, err
-	}
-	return scram.StoredCredentials{
-		KeyFactors: scram.KeyFactors{Salt: string(s.derive("salt", user)[:scramSaltBytes]), Iters: scramIterations},
-		StoredKey:  s.derive("stored key", user),
-		ServerKey:  s.derive("server key", user),
-	}, false, nil
+// mockVerifier stands for the verifier of a user that does not exist. Nobody knows a password for it.
+func (s *SCRAM) mockVerifier(user string) string {
+	return storedKeys{
+		iterations: scramIterations,
+		salt:       s.derive("salt", user)[:scramSaltBytes],
+		storedKey:  [scramKeyBytes]byte(s.derive("stored key", user)),
+		serverKey:  [scramKeyBytes]byte(s.derive("server key", user)),
+	}.verifier()
 }
 
 func (s *SCRAM) derive(purpose, user string) []byte {
@@ -117,20 +124,27 @@ func (s *SCRAM) derive(purpose, user string) []byte {
 }
 
 // readSASL sends what waits and reads the client's answer.
-func readSASL(ctx context.Context, c *Conn) ([]byte, error) {
+func readSASL(ctx context.Context, c *Conn, user string) ([]byte, error) {
 	if err := c.Flush(ctx); err != nil {
 		return nil, err
 	}
 	m, err := c.Read(ctx)
-	if err != nil {
+	var broken *sqlstate.Error
+	switch {
+	case errors.As(err, &broken): // the frame was not consumed
+		m.Type = Type(c.in[c.r])
+	case err != nil:
 		return nil, err
 	}
-	if m.Type != TypePassword {
+	switch {
+	case m.Type != TypePassword:
 		return nil, sqlstate.New(sqlstate.ProtocolViolation, "expected SASL response, got message type %d", m.Type)
+	case broken != nil, len(m.Body) > saslBytesMax-frameBytesMin:
+		return nil, wrongPassword(user)
 	}
 	return m.Body, nil
 }
 
-func malformed() *sqlstate.Error {
-	return sqlstate.New(sqlstate.ProtocolViolation, "malformed SCRAM message")
+func wrongPassword(user string) *sqlstate.Error {
+	return sqlstate.New(sqlstate.InvalidPassword, "password authentication failed for user \"%s\"", user)
 }

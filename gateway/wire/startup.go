@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -29,9 +30,9 @@ const nameBytesMax = 63
 // protocolOptionPrefix marks startup parameters that are options of the protocol itself.
 const protocolOptionPrefix = "_pq_."
 
-// alpnProtocol is what libpq 17 and later ask for in TLS, and must get where TLS starts without SSLRequest
-// (src/include/libpq/pqcomm.h, PG_ALPN_PROTOCOL).
-const alpnProtocol = "postgresql"
+// ALPNProtocol is the name of PostgreSQL's protocol in TLS, which libpq 17 and later ask for, and must get where TLS starts
+// without SSLRequest (src/include/libpq/pqcomm.h, PG_ALPN_PROTOCOL).
+const ALPNProtocol = "postgresql"
 
 // Startup is what a client said before it was authenticated.
 type Startup struct {
@@ -54,15 +55,16 @@ type CancelKey struct {
 // GSSENCRequest, answered by 'N'; then StartupMessage or CancelRequest. A minor version or an option of the protocol
 // that is not spoken here is answered by NegotiateProtocolVersion, which waits in Out for the caller's next Flush.
 //
-// Errors: those of Read, an error of the TLS handshake, and *sqlstate.Error, which the caller sends as FATAL. Data that
-// came unencrypted behind an SSLRequest or GSSENCRequest is 08P01, as since CVE-2021-23222: it may be another one's.
+// Errors: those of Read; ErrTLSHandshake; ErrStartupPacket, which PostgreSQL does not answer; and *sqlstate.Error, which the
+// caller sends as FATAL. Data that came unencrypted behind an SSLRequest or GSSENCRequest is 08P01, as since
+// CVE-2021-23222: it may be another one's.
 func (c *Conn) ReadStartup(ctx context.Context, config *tls.Config) (*Startup, error) {
 	c.frontend = true
 	sslDone, err := c.startDirectTLS(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	var gssDone bool
+	gssDone := sslDone
 	for {
 		packet, err := c.readStartupPacket(ctx)
 		if err != nil {
@@ -74,19 +76,13 @@ func (c *Conn) ReadStartup(ctx context.Context, config *tls.Config) (*Startup, e
 			return decodeCancelRequest(packet)
 		case code == codeSSLRequest && !sslDone:
 			sslDone = true
-			if c.w != c.r {
-				return nil, smuggled("SSL request")
-			}
 			if err := c.answerSSLRequest(ctx, config); err != nil {
 				return nil, err
 			}
+			gssDone = gssDone || c.secure.Load() != nil // within TLS there is no other encryption
 		case code == codeGSSENCRequest && !gssDone:
 			gssDone = true
-			if c.w != c.r {
-				return nil, smuggled("GSSAPI encryption request")
-			}
-			c.Out.byte('N')
-			if err := c.Flush(ctx); err != nil {
+			if err := c.refuseEncryption(ctx, "GSSAPI encryption request"); err != nil {
 				return nil, err
 			}
 		default:
@@ -95,14 +91,22 @@ func (c *Conn) ReadStartup(ctx context.Context, config *tls.Config) (*Startup, e
 	}
 }
 
+// ErrStartupPacket means that what came is no startup packet: most likely another protocol. PostgreSQL logs it and closes the
+// connection without an answer (COMMERROR in src/backend/postmaster/postmaster.c).
+var ErrStartupPacket = errors.New("no startup packet")
+
+// ErrTLSHandshake means that TLS could not be agreed on, or that the client's certificate was refused. TLS itself has told
+// the client.
+var ErrTLSHandshake = errors.New("TLS handshake")
+
 // readStartupPacket reads a packet without a type. The result holds the code and what follows, until the next read.
 func (c *Conn) readStartupPacket(ctx context.Context) ([]byte, error) {
 	if err := c.await(ctx, 4); err != nil {
 		return nil, err
 	}
 	length := binary.BigEndian.Uint32(c.in[c.r:])
-	if length < startupBytesMin || int64(length) > int64(c.limits.StartupBytes) {
-		return nil, sqlstate.New(sqlstate.ProtocolViolation, "invalid length of startup packet")
+	if length < startupBytesMin || int64(length)-frameBytesMin > int64(c.limits.StartupBytes) {
+		return nil, fmt.Errorf("%w: invalid length of startup packet", ErrStartupPacket)
 	}
 	if err := c.await(ctx, int(length)); err != nil {
 		return nil, err
@@ -144,9 +148,9 @@ func (c *Conn) startDirectTLS(ctx context.Context, config *tls.Config) (started 
 	if err := c.startTLS(ctx, config); err != nil {
 		return false, err
 	}
-	if state, _ := c.TLS(); state.NegotiatedProtocol != alpnProtocol {
-		return false, sqlstate.New(sqlstate.ProtocolViolation,
-			"received direct SSL connection request without ALPN protocol negotiation extension")
+	if state, _ := c.TLS(); state.NegotiatedProtocol != ALPNProtocol {
+		return false, fmt.Errorf("%w: received direct SSL connection request without ALPN protocol negotiation extension",
+			ErrStartupPacket)
 	}
 	return true, nil
 }
@@ -171,9 +175,12 @@ func (p *prefixedConn) Read(b []byte) (int, error) {
 }
 
 func (c *Conn) answerSSLRequest(ctx context.Context, config *tls.Config) error {
-	if c.secure.Load() != nil || config == nil {
-		c.Out.byte('N')
-		return c.Flush(ctx)
+	const request = "SSL request"
+	if config == nil {
+		return c.refuseEncryption(ctx, request)
+	}
+	if c.w != c.r {
+		return smuggled(request)
 	}
 	c.Out.byte('S')
 	if err := c.Flush(ctx); err != nil {
@@ -183,10 +190,22 @@ func (c *Conn) answerSSLRequest(ctx context.Context, config *tls.Config) error {
 	return c.startTLS(ctx, config)
 }
 
+// refuseEncryption answers a request for encryption by 'N', and then by an error if the client did not wait for it.
+func (c *Conn) refuseEncryption(ctx context.Context, request string) error {
+	c.Out.byte('N')
+	if err := c.Flush(ctx); err != nil {
+		return err
+	}
+	if c.w != c.r {
+		return smuggled(request)
+	}
+	return nil
+}
+
 func (c *Conn) startTLS(ctx context.Context, config *tls.Config) error {
-	if !slices.Contains(config.NextProtos, alpnProtocol) {
+	if !slices.Contains(config.NextProtos, ALPNProtocol) { // a caller that sets it itself saves the copy
 		config = config.Clone()
-		config.NextProtos = append(config.NextProtos, alpnProtocol)
+		config.NextProtos = append(config.NextProtos, ALPNProtocol)
 	}
 	encrypted := tls.Server(c.net, config)
 	if err := c.readEnd.apply(ctx); err != nil {
@@ -199,11 +218,27 @@ func (c *Conn) startTLS(ctx context.Context, config *tls.Config) error {
 		if errors.Is(err, io.EOF) {
 			return io.ErrUnexpectedEOF
 		}
-		return fmt.Errorf("TLS handshake: %w", c.readEnd.explain(err))
+		return fmt.Errorf("%w: %w", ErrTLSHandshake, c.readEnd.explain(err))
 	}
 	c.net, c.waiter = encrypted, nil
 	c.secure.Store(encrypted)
+	c.certificate = shownCertificate(config)
 	return nil
+}
+
+// shownCertificate returns the certificate that a server of this configuration shows; nil if it has several to choose from.
+func shownCertificate(config *tls.Config) *x509.Certificate {
+	if len(config.Certificates) != 1 || config.GetCertificate != nil || config.GetConfigForClient != nil {
+		return nil
+	}
+	if shown := &config.Certificates[0]; shown.Leaf != nil {
+		return shown.Leaf
+	}
+	shown, err := x509.ParseCertificate(config.Certificates[0].Certificate[0])
+	if err != nil {
+		return nil // the client has taken it, but we cannot say what it was signed with
+	}
+	return shown
 }
 
 func (c *Conn) decodeStartup(packet []byte) (*Startup, error) {
@@ -253,7 +288,7 @@ func decodeCancelRequest(packet []byte) (*Startup, error) {
 	b.uint32()
 	key := &CancelKey{PID: b.uint32(), Secret: slices.Clone(b.rest)}
 	if b.err != nil || len(key.Secret) == 0 || len(key.Secret) > cancelSecretBytesMax {
-		return nil, sqlstate.New(sqlstate.ProtocolViolation, "invalid length of cancel request packet")
+		return nil, fmt.Errorf("%w: invalid length of cancel request packet", ErrStartupPacket)
 	}
 	return &Startup{Cancel: key}, nil
 }

@@ -43,9 +43,8 @@ func Verifier(password string, random io.Reader) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("derive the keys: %w", err)
 	}
-	encode := base64.StdEncoding.EncodeToString
-	return fmt.Sprintf("%s$%d:%s$%s:%s", verifierScheme, keys.Iters, encode(salt),
-		encode(keys.StoredKey), encode(keys.ServerKey)), nil
+	return storedKeys{iterations: scramIterations, salt: salt, storedKey: [scramKeyBytes]byte(keys.StoredKey),
+		serverKey: [scramKeyBytes]byte(keys.ServerKey)}.verifier(), nil
 }
 
 // CheckVerifier returns ErrVerifier unless verifier has the form that Verifier makes, with any number of iterations.
@@ -54,32 +53,48 @@ func CheckVerifier(verifier string) error {
 	return err
 }
 
-func parseVerifier(verifier string) (scram.StoredCredentials, error) {
-	var none scram.StoredCredentials
+// storedKeys is what a verifier says.
+type storedKeys struct {
+	iterations           int
+	salt                 []byte
+	storedKey, serverKey [scramKeyBytes]byte
+}
+
+// verifier returns the form that is stored.
+func (k storedKeys) verifier() string {
+	b := make([]byte, 0, verifierBytes)
+	b = strconv.AppendInt(append(b, verifierScheme+"$"...), int64(k.iterations), 10)
+	b = base64.StdEncoding.AppendEncode(append(b, ':'), k.salt)
+	b = base64.StdEncoding.AppendEncode(append(b, '$'), k.storedKey[:])
+	b = base64.StdEncoding.AppendEncode(append(b, ':'), k.serverKey[:])
+	return string(b)
+}
+
+// verifierBytes is the usual length of a verifier, rounded up.
+const verifierBytes = 144
+
+func parseVerifier(verifier string) (storedKeys, error) {
 	scheme, rest, _ := strings.Cut(verifier, "$")
 	factors, keys, _ := strings.Cut(rest, "$")
 	iterations, salt64, _ := strings.Cut(factors, ":")
 	stored64, server64, _ := strings.Cut(keys, ":")
 
+	var k storedKeys
 	n, err := strconv.Atoi(iterations)
 	if scheme != verifierScheme || err != nil || n < 1 {
-		return none, ErrVerifier
+		return storedKeys{}, ErrVerifier
 	}
-	salt, err := base64.StdEncoding.DecodeString(salt64)
-	if err != nil || len(salt) == 0 {
-		return none, ErrVerifier
+	k.iterations = n
+	if k.salt, err = base64.StdEncoding.DecodeString(salt64); err != nil || len(k.salt) == 0 {
+		return storedKeys{}, ErrVerifier
 	}
-	stored, err := base64.StdEncoding.DecodeString(stored64)
-	if err != nil || len(stored) != scramKeyBytes {
-		return none, ErrVerifier
+	if !decodeKey(&k.storedKey, stored64) || !decodeKey(&k.serverKey, server64) {
+		return storedKeys{}, ErrVerifier
 	}
-	server, err := base64.StdEncoding.DecodeString(server64)
-	if err != nil || len(server) != scramKeyBytes {
-		return none, ErrVerifier
-	}
-	return scram.StoredCredentials{
-		KeyFactors: scram.KeyFactors{Salt: string(salt), Iters: n},
-		StoredKey:  stored,
-		ServerKey:  server,
-	}, nil
+	return k, nil
+}
+
+func decodeKey(key *[scramKeyBytes]byte, text string) bool {
+	decoded, err := base64.StdEncoding.DecodeString(text)
+	return err == nil && copy(key[:], decoded) == scramKeyBytes && len(decoded) == scramKeyBytes
 }
