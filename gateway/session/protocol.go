@@ -124,7 +124,7 @@ func (s *Session) fail(e *sqlstate.Error) {
 	if s.tx.idle() {
 		s.closePortals()
 	}
-	s.conn.Out.ErrorResponse(wire.SeverityError, e)
+	s.conn.Out.ErrorResponse(wire.SeverityError, s.statementTimeout(e))
 }
 
 // failExtended is fail in its place: after the answers that are still to come. If one of them is an error, the later one

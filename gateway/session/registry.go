@@ -5,8 +5,10 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/portcullisdb/portcullis/gateway/wire"
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
@@ -15,9 +17,13 @@ import (
 // Registry knows the sessions that are under way: for cancel requests, and for the end of the gateway. It may be used
 // concurrently.
 type Registry struct {
+	now      atomic.Int64 // coarse clock of sessions, in milliseconds: Sweep
+	timeouts timeoutCounts
+
 	mu       sync.Mutex
 	next     uint32
 	sessions map[uint32]*Session
+	list     []*Session // the same, for walks; Session.place is the index
 	draining bool
 	ended    sync.Cond // a session has ended
 }
@@ -53,16 +59,48 @@ func (r *Registry) add(s *Session, random io.Reader, sessionsMax int) error {
 			break
 		}
 	}
-	s.pid, s.secret = r.next, secret
+	s.pid, s.secret, s.place = r.next, secret, len(r.list)
 	r.sessions[s.pid] = s
+	r.list = append(r.list, s)
 	return nil
 }
 
 func (r *Registry) remove(s *Session) {
 	r.mu.Lock()
-	delete(r.sessions, s.pid)
+	if r.sessions[s.pid] == s {
+		delete(r.sessions, s.pid)
+		last := len(r.list) - 1
+		r.list[s.place] = r.list[last]
+		r.list[s.place].place = s.place
+		r.list[last] = nil
+		r.list = r.list[:last]
+	}
 	r.mu.Unlock()
 	r.ended.Broadcast()
+}
+
+// all goes over the sessions without keeping the registry locked. One that comes or goes meanwhile may be left out, and so may
+// one that another's end has moved.
+func (r *Registry) all() iter.Seq[*Session] {
+	return func(yield func(*Session) bool) {
+		var chunk [sweepChunk]*Session
+		for start := 0; ; start += sweepChunk {
+			r.mu.Lock()
+			n := 0
+			if start < len(r.list) {
+				n = copy(chunk[:], r.list[start:])
+			}
+			r.mu.Unlock()
+			if n == 0 {
+				return
+			}
+			for _, s := range chunk[:n] {
+				if !yield(s) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Len returns the number of sessions.

@@ -62,6 +62,7 @@ func (r *relay) connect() *sqlstate.Error {
 		return refused
 	}
 	s.claim = pool.Claim{User: s.user.Name, Startup: pool.NewStartup(params)}
+	s.setPhase(phaseWaiting)
 	conn, err := p.Acquire(ctx, &s.claim)
 	if err != nil {
 		return s.dialError(datasource, err)
@@ -81,6 +82,7 @@ func (r *relay) connect() *sqlstate.Error {
 	}
 	s.conn.Out.BackendKeyData(s.pid, s.secret[:])
 	s.conn.Out.ReadyForQuery(wire.StatusIdle)
+	s.setPhase(phaseIdle)
 	return nil
 }
 
@@ -189,6 +191,9 @@ func (s *Session) still() bool {
 // forward queues a message for the server and counts what it asks for.
 func (r *relay) forward(m wire.Message) (helping bool) {
 	r.up.Out.Forward(m)
+	if r.session.activity.phase.Load() != uint32(phaseActive) {
+		r.session.setPhase(phaseActive)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch m.Type {
@@ -249,7 +254,11 @@ var errClientGone = errors.New("the client does not take answers any more")
 // pass queues one message of the server's, and the rows that stand behind it, for the client.
 func (r *relay) pass(m wire.Message) {
 	out := &r.session.conn.Out
-	out.Forward(m)
+	if m.Type == wire.TypeErrorResponse && r.session.overdue.Load() {
+		out.Append(statementTimeoutFrame(m.Body))
+	} else {
+		out.Forward(m)
+	}
 	switch m.Type {
 	case wire.TypeDataRow, wire.TypeCopyData:
 		r.up.ForwardRun(m.Type, out)
@@ -279,9 +288,15 @@ func (r *relay) ready() bool {
 		r.expects--
 	}
 	if r.expects > 0 {
+		r.session.setPhase(phaseActive)
 		return false
 	}
 	r.sent = r.helping && r.sent
+	if byte(r.status.Load()) == wire.StatusIdle {
+		r.session.setPhase(phaseIdle)
+	} else {
+		r.session.setPhase(phaseIdleInTransaction)
+	}
 	return true
 }
 
@@ -355,7 +370,7 @@ func (r *relay) serverFailed(err error) {
 	switch {
 	case errors.Is(err, errClientGone):
 	case s.working.Err() != nil:
-		s.fatal(shutdown())
+		s.fatal(s.ended())
 	case r.farewell:
 		_ = s.conn.Flush(s.working) // the client may have gone as well
 	default:

@@ -108,7 +108,7 @@ func (r *relay) turn(tb testing.TB, client, server *peer, ask, answer []byte) {
 func TestRelayedTransactionAllocatesNothing(t *testing.T) {
 	r, client, server := relayPair(t)
 	state := &State{}
-	r.session.options, r.session.state = &Options{State: func() *State { return state }}, state
+	r.session.options, r.session.state = &Options{State: func() *State { return state }, Registry: NewRegistry()}, state
 	ask, answer := exchange(10)
 	r.turn(t, client, server, ask, answer)
 	if n := testing.AllocsPerRun(200, func() { r.turn(t, client, server, ask, answer) }); n != 0 && !raceDetector {
@@ -120,7 +120,7 @@ func TestRelayedTransactionAllocatesNothing(t *testing.T) {
 func BenchmarkRelayRow(b *testing.B) {
 	r, client, server := relayPair(b)
 	state := &State{}
-	r.session.options, r.session.state = &Options{State: func() *State { return state }}, state
+	r.session.options, r.session.state = &Options{State: func() *State { return state }, Registry: NewRegistry()}, state
 	const rows = 1000
 	ask, answer := exchange(rows)
 	b.ReportAllocs()
@@ -134,7 +134,7 @@ func BenchmarkRelayRow(b *testing.B) {
 func BenchmarkRelayTransaction(b *testing.B) {
 	r, client, server := relayPair(b)
 	state := &State{}
-	r.session.options, r.session.state = &Options{State: func() *State { return state }}, state
+	r.session.options, r.session.state = &Options{State: func() *State { return state }, Registry: NewRegistry()}, state
 	ask, answer := exchange(1)
 	b.ReportAllocs()
 	for b.Loop() {

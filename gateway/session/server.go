@@ -66,7 +66,9 @@ func (s *Session) acquire(ctx context.Context, datasource string) (*server, *sql
 		return nil, refused
 	}
 	s.claim.User = s.user.Name
+	s.setPhase(phaseWaiting)
 	conn, err := p.Acquire(ctx, &s.claim)
+	s.setPhase(phaseActive)
 	if err != nil {
 		if known := (*sqlstate.Error)(nil); errors.As(err, &known) {
 			return nil, known

@@ -22,6 +22,7 @@ import (
 
 // A Session is one client, from its first byte to its last. All of it belongs to the goroutine of Serve, but for Cancel.
 type Session struct {
+	activity
 	options *Options
 	conn    *wire.Conn
 	log     *slog.Logger
@@ -30,13 +31,15 @@ type Session struct {
 	// else: it ends when the gateway must stop.
 	reading, working context.Context
 	stopReading      context.CancelCauseFunc
+	stopWorking      context.CancelCauseFunc // terminate
 	drained          atomic.Bool
 	busy             atomic.Bool           // a statement is under way
 	using            atomic.Pointer[State] // that of the transaction under way; nil between transactions
 
 	pid    uint32
 	secret [secretBytes]byte
-	client string // address
+	place  int    // in the registry's list; the registry's
+	client string // address, or "[local]"
 
 	startup  *wire.Startup
 	state    *State
@@ -63,10 +66,11 @@ type Session struct {
 
 // Serve runs a session on an accepted socket, which it closes. ctx is the life of the gateway.
 func Serve(ctx context.Context, nc net.Conn, o *Options) {
-	s := &Session{options: o, working: ctx, servers: map[string]*server{}, client: nc.RemoteAddr().String(), log: o.Log}
+	s := &Session{options: o, servers: map[string]*server{}, client: clientAddress(nc), log: o.Log}
 	s.conn = wire.NewConn(nc, o.Limits.Wire, o.Buffers)
-	s.reading, s.stopReading = context.WithCancelCause(ctx)
-	defer s.stopReading(nil)
+	s.working, s.stopWorking = context.WithCancelCause(ctx)
+	defer s.stopWorking(nil)
+	s.reading, s.stopReading = context.WithCancelCause(s.working)
 	defer func() { _ = s.conn.Close() }()
 	defer s.recover()
 	if !s.start() {
@@ -78,6 +82,15 @@ func Serve(ctx context.Context, nc net.Conn, o *Options) {
 		return
 	}
 	s.serve()
+}
+
+// clientAddress names who is on the other side of a socket, in logs and in the audit log. Clients by Unix socket are what
+// PostgreSQL calls them (%r of log_line_prefix).
+func clientAddress(nc net.Conn) string {
+	if _, local := nc.(*net.UnixConn); local {
+		return "[local]"
+	}
+	return nc.RemoteAddr().String()
 }
 
 // Refuse tells a client that has just connected why it is not served, and closes the socket.
@@ -166,6 +179,7 @@ func (s *Session) serve() {
 			return
 		}
 		s.busy.Store(true)
+		s.setPhase(phaseActive)
 		if done := s.handle(m); done {
 			return
 		}
@@ -188,6 +202,9 @@ func (s *Session) read() (wire.Message, error) {
 			return wire.Message{}, err
 		}
 	}
+	if !buffered {
+		s.setPhase(s.waitingPhase())
+	}
 	ctx := s.reading
 	if s.drained.Load() {
 		ctx = s.working // a transaction may end
@@ -199,13 +216,21 @@ func (s *Session) read() (wire.Message, error) {
 	return m, err
 }
 
+// waitingPhase is what a session does that waits for its client.
+func (s *Session) waitingPhase() phase {
+	if s.tx.idle() {
+		return phaseIdle
+	}
+	return phaseIdleInTransaction
+}
+
 func (s *Session) readFailed(err error) {
 	var protocol *sqlstate.Error
 	switch {
 	case errors.As(err, &protocol):
 		s.fatal(protocol)
 	case errors.Is(err, errDraining), s.working.Err() != nil:
-		s.fatal(shutdown())
+		s.fatal(s.ended())
 	case errors.Is(err, io.EOF):
 	default:
 		s.log.Debug("the client's connection broke", "error", err)

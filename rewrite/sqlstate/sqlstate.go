@@ -36,6 +36,7 @@ var (
 	ActiveSQLTransaction        = Code{"25001"}
 	NoActiveSQLTransaction      = Code{"25P01"}
 	InFailedSQLTransaction      = Code{"25P02"}
+	IdleInTransactionTimeout    = Code{"25P03"}
 	InvalidSQLStatementName     = Code{"26000"}
 	InvalidAuthorization        = Code{"28000"}
 	InvalidPassword             = Code{"28P01"}
@@ -64,6 +65,7 @@ var (
 	QueryCanceled               = Code{"57014"}
 	AdminShutdown               = Code{"57P01"} // draining
 	CannotConnectNow            = Code{"57P03"}
+	IdleSessionTimeout          = Code{"57P05"}
 	SystemError                 = Code{"58000"} // keys or logical database unavailable
 	InternalError               = Code{"XX000"} // our bug
 	DataCorrupted               = Code{"XX001"} // a sealed value does not authenticate

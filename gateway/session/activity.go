@@ -1,0 +1,66 @@
+package session
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+)
+
+// phase says what a session is doing.
+type phase uint32
+
+// The phases.
+const (
+	phaseLogin             phase = iota // not yet in the registry, or not yet ready for a query
+	phaseIdle                           // waits for its client, outside of a transaction
+	phaseActive                         // something of the client's is under way
+	phaseIdleInTransaction              // waits for its client, in a transaction
+	phaseWaiting                        // waits for a server connection
+	phases                              // their number
+)
+
+// String names the phase as metrics and PostgreSQL's pg_stat_activity.state do.
+func (p phase) String() string {
+	return [...]string{"login", "idle", "active", "idle in transaction", "waiting"}[p]
+}
+
+// activity is what other goroutines see of a session: the sweeper, and who counts sessions. The session's goroutine writes
+// it, but for the two last fields.
+type activity struct {
+	phase atomic.Uint32
+	since atomic.Int64 // when the phase, or the statement, began: Registry.now
+
+	overdue atomic.Bool                    // the statement under way is being cancelled for its time
+	ending  atomic.Pointer[sqlstate.Error] // why terminate was called
+
+	cancelled int64 // when the overdue statement was cancelled last; the sweeper's alone
+}
+
+// setPhase says what the session does from now on. Of an active session it says that another statement begins.
+func (s *Session) setPhase(p phase) {
+	// First since: who reads phase, then since, may take a new phase for younger than it is, never for older.
+	s.since.Store(s.options.Registry.now.Load())
+	s.activity.phase.Store(uint32(p))
+	if s.overdue.Load() {
+		s.overdue.Store(false)
+	}
+}
+
+// terminate ends the session with FATAL e as soon as its goroutine can say so. The first call decides. It may be called from
+// any goroutine.
+func (s *Session) terminate(e *sqlstate.Error) {
+	if s.ending.CompareAndSwap(nil, e) {
+		s.stopWorking(errTerminated)
+	}
+}
+
+var errTerminated = errors.New("the session was terminated")
+
+// ended is why a session ends whose context has ended.
+func (s *Session) ended() *sqlstate.Error {
+	if e := s.ending.Load(); e != nil {
+		return e
+	}
+	return shutdown()
+}
