@@ -249,38 +249,12 @@ func (s *Server) Read(ctx context.Context) (wire.Message, error) {
 		case err != nil:
 			return wire.Message{}, s.fail(err)
 		}
-		switch m.Type {
-		case wire.TypeParseComplete:
-			own, err := s.statements.parsed()
-			if err != nil {
-				return wire.Message{}, s.fail(err)
-			}
-			if own {
-				continue
-			}
-		case wire.TypeCloseComplete:
-			own, err := s.statements.closed()
-			if err != nil {
-				return wire.Message{}, s.fail(err)
-			}
-			if own {
-				continue
-			}
-		case wire.TypeReadyForQuery:
-			status, problem := wire.DecodeReadyForQuery(m.Body)
-			if problem != nil {
-				return wire.Message{}, s.fail(problem)
-			}
-			s.status = status
-			if err := s.statements.ready(); err != nil {
-				return wire.Message{}, s.fail(err)
-			}
-		case wire.TypeParameterStatus:
-			name, value, problem := wire.DecodeParameterStatus(m.Body)
-			if problem != nil {
-				return wire.Message{}, s.fail(problem)
-			}
-			s.parameters[name] = value
+		own, err := s.Note(m)
+		if err != nil {
+			return wire.Message{}, err
+		}
+		if own {
+			continue
 		}
 		return m, nil
 	}

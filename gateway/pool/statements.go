@@ -20,7 +20,8 @@ type Statement struct {
 	Described bool
 	Fields    []wire.Field
 
-	key          string
+	key          string     // of Prepare; or
+	text         SharedText // of PrepareShared
 	state        statementState
 	segment      uint64     // of the Parse
 	older, newer *Statement // by last use
@@ -52,6 +53,8 @@ type statements struct {
 	max      int
 	serial   uint64
 	byKey    map[string]*Statement
+	byText   map[SharedText]*Statement
+	kept     int // in byKey and byText
 	oldest   *Statement
 	newest   *Statement
 	scratch  []byte
@@ -67,6 +70,7 @@ type expectation struct {
 	kind      byte       // wire.TypeParseComplete or wire.TypeCloseComplete
 	segment   uint64     // value of asked when it was sent
 	statement *Statement // of a Parse of ours
+	pass      bool       // the client waits for the answer to that Parse too
 	name      string     // of a Close of ours
 }
 
@@ -74,7 +78,7 @@ func newStatements(limit int) statements {
 	if limit <= 0 {
 		limit = StatementsMaxDefault
 	}
-	return statements{max: limit, byKey: map[string]*Statement{}}
+	return statements{max: limit, byKey: map[string]*Statement{}, byText: map[SharedText]*Statement{}}
 }
 
 func (l *statements) prepare(out *wire.Output, sql string, paramOIDs []uint32) *Statement {
@@ -92,25 +96,40 @@ func (l *statements) prepare(out *wire.Output, sql string, paramOIDs []uint32) *
 		}
 		l.forget(s)
 	}
+	s := &Statement{key: string(l.scratch)}
+	l.byKey[s.key] = s
+	l.make(out, s, false)
+	out.Parse(s.Name, sql, paramOIDs)
+	return s
+}
+
+// make names a new statement and makes room for it.
+func (l *statements) make(out *wire.Output, s *Statement, pass bool) {
 	l.closeForgotten(out)
-	for len(l.byKey) >= l.max {
+	for l.kept >= l.max {
 		evicted := l.oldest
 		l.remove(evicted)
 		l.expectClose(evicted.Name)
 		out.Close(wire.KindStatement, evicted.Name)
 	}
 	l.serial++
-	s := &Statement{Name: fmt.Sprintf("%s%d", StatementPrefix, l.serial), key: string(l.scratch), segment: l.asked}
-	l.byKey[s.key] = s
+	s.Name, s.segment = fmt.Sprintf("%s%d", StatementPrefix, l.serial), l.asked
+	l.kept++
 	l.push(s)
-	l.expectParse(s)
-	out.Parse(s.Name, sql, paramOIDs)
-	return s
+	l.expected = append(l.expected, expectation{kind: wire.TypeParseComplete, segment: l.asked, statement: s, pass: pass})
+}
+
+// keeps reports whether s is still in the table.
+func (l *statements) keeps(s *Statement) bool {
+	if s.text != (SharedText{}) {
+		return l.byText[s.text] == s
+	}
+	return l.byKey[s.key] == s
 }
 
 // forget takes s out; if the server has it or may come to have it, it is closed later.
 func (l *statements) forget(s *Statement) {
-	if l.byKey[s.key] != s {
+	if !l.keeps(s) {
 		return
 	}
 	l.remove(s)
@@ -142,10 +161,10 @@ func (l *statements) parsed() (own bool, err error) {
 		return false, err
 	}
 	e.statement.state = statementReady
-	if l.byKey[e.statement.key] != e.statement && !l.closing(e.statement.Name) {
+	if !l.keeps(e.statement) && !l.closing(e.statement.Name) {
 		l.forgotten = append(l.forgotten, e.statement.Name)
 	}
-	return true, nil
+	return !e.pass, nil
 }
 
 // closed takes note of a CloseComplete; own is false if it belongs to a client's Close.
@@ -165,7 +184,7 @@ func (l *statements) ready() error {
 	for ; done < len(l.expected) && l.expected[done].segment <= segment; done++ {
 		switch e := l.expected[done]; {
 		case e.statement != nil:
-			if l.byKey[e.statement.key] == e.statement {
+			if l.keeps(e.statement) {
 				l.remove(e.statement)
 			}
 		case e.name != "":
@@ -232,5 +251,17 @@ func (l *statements) unlink(s *Statement) {
 
 func (l *statements) remove(s *Statement) {
 	l.unlink(s)
-	delete(l.byKey, s.key)
+	l.kept--
+	if s.text != (SharedText{}) {
+		delete(l.byText, s.text)
+	} else {
+		delete(l.byKey, s.key)
+	}
+}
+
+// clear forgets everything: the server has dropped all of its statements.
+func (l *statements) clear() {
+	clear(l.byKey)
+	clear(l.byText)
+	l.kept, l.oldest, l.newest, l.forgotten = 0, nil, nil, nil
 }

@@ -102,7 +102,7 @@ func BenchmarkDecodeBind(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		out.BindRest("", "portcullis_1", m.Rest)
+		out.BindRest(nil, "portcullis_1", m.Rest)
 		out.Truncate(0)
 	}
 }

@@ -53,10 +53,11 @@ func (o *Output) Bind(portal, statement string, paramFormats []int16, params int
 	return BindBuilder{valueBuilder{o: o, start: start, left: params}}
 }
 
-// BindRest appends a Bind message made of new names and what followed the names in a client's.
-func (o *Output) BindRest(portal, statement string, rest []byte) {
+// BindRest appends a Bind message made of a client's but for the name of the statement. portal holds no zero byte.
+func (o *Output) BindRest(portal []byte, statement string, rest []byte) {
 	start := o.begin(TypeBind)
-	o.text(portal)
+	o.bytes(portal)
+	o.byte(0)
 	o.text(statement)
 	o.bytes(rest)
 	o.end(start)

@@ -94,7 +94,7 @@ func FuzzBind(f *testing.F) {
 			t.Fatalf("read %q, wrote %q", body, o.Bytes()[headerBytes:])
 		}
 		o.Reset()
-		o.BindRest(string(m.Portal), string(m.Statement), m.Rest)
+		o.BindRest(m.Portal, string(m.Statement), m.Rest)
 		if !bytes.Equal(o.Bytes()[headerBytes:], body) {
 			t.Fatalf("read %q, wrote %q from its rest", body, o.Bytes()[headerBytes:])
 		}

@@ -32,6 +32,9 @@ func (p Parse) ParamOIDs(dst []uint32) []uint32 {
 	return dst
 }
 
+// OIDs returns the declared types as they travel, 4 bytes each. It aliases the message's body.
+func (p Parse) OIDs() []byte { return p.oids }
+
 // Parse appends Parse. At most ParamsMax types may be declared.
 func (o *Output) Parse(name, sql string, paramOIDs []uint32) {
 	start := o.begin(TypeParse)

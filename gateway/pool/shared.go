@@ -1,0 +1,50 @@
+package pool
+
+import (
+	"encoding/binary"
+	"unique"
+
+	"github.com/portcullisdb/portcullis/gateway/wire"
+)
+
+// SharedText is the text of a statement with its declared parameter types. Equal texts are one object, which many
+// sessions can hold: to compare two is to compare pointers. The zero SharedText is none.
+type SharedText struct{ handle unique.Handle[statementText] }
+
+type statementText struct{ sql, oids string }
+
+// NewSharedText returns the text of a Parse message. Whatever is not kept by anybody is freed in time.
+func NewSharedText(m wire.Parse) SharedText {
+	return SharedText{unique.Make(statementText{string(m.SQL), string(m.OIDs())})}
+}
+
+// SQL returns the statement.
+func (t SharedText) SQL() string { return t.handle.Value().sql }
+
+// OIDs returns the declared parameter types.
+func (t SharedText) OIDs() []uint32 {
+	packed := t.handle.Value().oids
+	oids := make([]uint32, 0, len(packed)/4)
+	for ; len(packed) >= 4; packed = packed[4:] {
+		oids = append(oids, binary.BigEndian.Uint32([]byte(packed[:4])))
+	}
+	return oids
+}
+
+// PrepareShared is Prepare for a text that many sessions have. made reports that Parse was appended; with pass its
+// ParseComplete is for the client, and else it is consumed. renew makes the statement anew even if the server has it.
+func (s *Server) PrepareShared(text SharedText, pass, renew bool) (statement *Statement, made bool) {
+	l := &s.statements
+	if st := l.byText[text]; st != nil {
+		if !renew && (st.state == statementReady || st.segment == l.asked) {
+			l.touch(st)
+			return st, false
+		}
+		l.forget(st)
+	}
+	st := &Statement{text: text}
+	l.byText[text] = st
+	l.make(&s.conn.Out, st, pass)
+	s.conn.Out.Parse(st.Name, text.SQL(), text.OIDs())
+	return st, true
+}
