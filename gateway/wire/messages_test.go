@@ -295,7 +295,7 @@ func TestBindView(t *testing.T) {
 	}
 
 	o.Reset()
-	o.BindRest("portal", "statement", m.Rest)
+	o.BindRest([]byte("portal"), "statement", m.Rest)
 	if !bytes.Equal(o.Bytes(), whole) {
 		t.Error("BindRest with the same names is another message")
 	}
