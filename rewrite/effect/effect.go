@@ -12,13 +12,13 @@ const (
 	// Role: the current or session user may change: SET ROLE, SET SESSION AUTHORIZATION, DISCARD ALL, set_config of any name
 	// that is not a constant.
 	Role
-	// Listen: LISTEN or UNLISTEN.
+	// Listen: LISTEN.
 	Listen
-	// Temporary: temporary tables, views or sequences are made or dropped, or a schema pg_temp is named.
+	// Temporary: a temporary table, view or sequence is made, or a schema pg_temp is named.
 	Temporary
-	// Hold: a cursor that outlives its transaction is declared, or cursors are closed.
+	// Hold: a cursor that outlives its transaction is declared.
 	Hold
-	// Advisory: a lock of the session is taken or given up.
+	// Advisory: a lock of the session is taken.
 	Advisory
 	// Prepare: PREPARE of a statement, by SQL.
 	Prepare
@@ -32,10 +32,15 @@ const (
 	Unknown
 	// Discard: DISCARD ALL.
 	Discard
+	// Clean: something that was left on the connection may be cleared away: UNLISTEN, DROP, CLOSE, DISCARD, unlocking.
+	Clean
 )
 
 // State are the effects that may leave something on the server connection that no other session may find.
-const State = Settings | Role | Listen | Temporary | Hold | Advisory | Prepare | Deallocate | Unknown | Discard
+const State = Settings | Role | Listen | Temporary | Hold | Advisory | Prepare | Unknown | Discard
+
+// Pin are the effects that leave there, if they do, what cannot be carried to another connection.
+const Pin = Listen | Temporary | Hold | Advisory | Prepare
 
 // Of returns what the statements of a text may do together. It allocates nothing.
 func Of(sql []byte) Effects {
@@ -85,27 +90,25 @@ func (s *scanner) firstWord() {
 		s.effects |= Settings
 	case "discard":
 		s.verb = verbDiscard
-		s.effects |= Settings | Temporary
-	case "listen", "unlisten":
+		s.effects |= Settings | Clean
+	case "listen":
 		s.effects |= Listen
+	case "unlisten", "close", "drop":
+		s.effects |= Clean
 	case "prepare":
 		s.verb = verbPrepare
 	case "execute":
 		s.effects |= Execute
 	case "deallocate":
-		s.effects |= Deallocate
+		s.effects |= Deallocate | Clean
 	case "declare":
 		s.verb = verbDeclare
-	case "close":
-		s.effects |= Hold
 	case "do", "call", "load":
 		s.effects |= Unknown
 	case "explain":
 		s.verb = verbExplain
 	case "create":
 		s.verb = verbCreate
-	case "drop":
-		s.effects |= Temporary
 	}
 }
 
@@ -121,7 +124,7 @@ func (s *scanner) laterWord() {
 		}
 	case verbDiscard:
 		if is(word, "all") {
-			s.effects |= Role | Listen | Hold | Advisory | Deallocate | Discard
+			s.effects |= Role | Deallocate | Discard
 		}
 	case verbPrepare:
 		if s.ordinal == 1 && !is(word, "transaction") {
@@ -187,9 +190,11 @@ func (s *scanner) function() {
 	case "currval", "lastval":
 		s.effects |= Sequences
 		return
-	case "pg_advisory_lock", "pg_advisory_lock_shared", "pg_try_advisory_lock", "pg_try_advisory_lock_shared",
-		"pg_advisory_unlock", "pg_advisory_unlock_shared", "pg_advisory_unlock_all":
+	case "pg_advisory_lock", "pg_advisory_lock_shared", "pg_try_advisory_lock", "pg_try_advisory_lock_shared":
 		s.effects |= Advisory
+		return
+	case "pg_advisory_unlock", "pg_advisory_unlock_shared", "pg_advisory_unlock_all":
+		s.effects |= Clean
 		return
 	}
 	if !harmless(name) {

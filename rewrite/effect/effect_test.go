@@ -12,7 +12,7 @@ var effectNames = []struct {
 }{
 	{Settings, "settings"}, {Role, "role"}, {Listen, "listen"}, {Temporary, "temporary"}, {Hold, "hold"}, {Advisory, "advisory"},
 	{Prepare, "prepare"}, {Execute, "execute"}, {Deallocate, "deallocate"}, {Sequences, "sequences"}, {Unknown, "unknown"},
-	{Discard, "discard"},
+	{Discard, "discard"}, {Clean, "clean"},
 }
 
 func (e Effects) String() string {
@@ -68,26 +68,26 @@ func TestEffects(t *testing.T) {
 		{"SET SESSION ROLE x", "settings role"},
 		{"SET SESSION AUTHORIZATION x", "settings role"},
 		{"RESET ROLE", "settings role"},
-		{"DISCARD ALL", "settings role listen temporary hold advisory deallocate discard"},
-		{"DISCARD PLANS", "settings temporary"},
+		{"DISCARD ALL", "settings role deallocate discard clean"},
+		{"DISCARD PLANS", "settings clean"},
 
 		// What pins.
-		{"LISTEN x; UNLISTEN *", "listen"},
+		{"LISTEN x; UNLISTEN *", "listen clean"},
 		{"CREATE TEMP TABLE t (a int)", "temporary"},
 		{"CREATE GLOBAL TEMPORARY TABLE t AS SELECT 1", "temporary"},
 		{"CREATE OR REPLACE TEMP VIEW v AS SELECT 1", "temporary"},
 		{"SELECT 1 INTO TEMP t", "temporary"},
 		{"CREATE TABLE pg_temp.t (a int)", "temporary"},
-		{"DROP TABLE t", "temporary"},
+		{"DROP TABLE t", "clean"},
 		{"DECLARE c CURSOR WITH HOLD FOR SELECT 1", "hold"},
-		{"CLOSE c", "hold"},
+		{"CLOSE c", "clean"},
 		{"SELECT pg_advisory_lock(1)", "advisory"},
-		{"SELECT pg_try_advisory_lock(1, 2), pg_advisory_unlock_all()", "advisory"},
+		{"SELECT pg_try_advisory_lock(1, 2), pg_advisory_unlock_all()", "advisory clean"},
 		{"PREPARE p AS SELECT 1", "prepare"},
 		{"EXECUTE p (1)", "execute"},
 		{"EXPLAIN EXECUTE p", "execute"},
 		{"CREATE TABLE t AS EXECUTE p(1)", "execute"},
-		{"DEALLOCATE p", "deallocate"},
+		{"DEALLOCATE p", "deallocate clean"},
 		{"SELECT lastval()", "sequences"},
 
 		// What nobody knows.
@@ -106,6 +106,30 @@ func TestEffects(t *testing.T) {
 	} {
 		if got := Of([]byte(c.sql)).String(); got != c.want {
 			t.Errorf("%s\n got %q\nwant %q", c.sql, got, c.want)
+		}
+	}
+}
+
+// What SET and set_config name is told, so that parameters can be read which pg_settings does not list.
+func TestSettingNames(t *testing.T) {
+	for _, c := range []struct {
+		sql, want string
+		known     bool
+	}{
+		{"SET work_mem = 1", "work_mem", true},
+		{"SET SESSION app.user_id TO 'x'; set local a.b = 1; SET TIME ZONE 'UTC'", "app.user_id a.b timezone", true},
+		{`SET "App"."User" = 1`, "App.User", true},
+		{"SELECT set_config('app.a', 'x', false), pg_catalog.set_config ( 'app.b' , $1, true)", "app.a app.b", true},
+		{"SELECT set_config($1, 'x', false)", "", false},
+		{"SELECT set_config('a' || 'b', 'x', false)", "", false},
+		{"SELECT set_config(E'a', 'x', false)", "", false},
+		{"RESET a.b; RESET ALL; SELECT 'SET x.y = 1'", "a.b", true},
+		{"SET ROLE x; SET SESSION AUTHORIZATION y", "role", true},
+		{"SET NAMES 'x'; SET SCHEMA 'y'; SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "client_encoding search_path", true},
+	} {
+		names, known := SettingNames([]byte(c.sql))
+		if got := strings.Join(names, " "); got != c.want || known != c.known {
+			t.Errorf("%s: %q %v", c.sql, got, known)
 		}
 	}
 }

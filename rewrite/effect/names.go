@@ -1,0 +1,74 @@
+package effect
+
+import "strings"
+
+// SettingNames returns the names of the parameters that the statements of a text set or reset, as they are written there,
+// unquoted names in lower case. known is false if set_config is called with a name that is not a plain constant.
+func SettingNames(sql []byte) (names []string, known bool) {
+	s := scanner{sql: sql, first: true}
+	known = true
+	for s.next() {
+		switch {
+		case s.kind != kindWord && s.kind != kindName:
+		case s.first && (is(s.word(), "set") || is(s.word(), "reset")):
+			if name := s.settingName(); name != "" {
+				names = append(names, name)
+			}
+		case is(s.word(), "set_config") && s.builtin() && s.call():
+			name, constant := s.firstArgument()
+			if known = known && constant; constant {
+				names = append(names, name)
+			}
+		}
+	}
+	return names, known
+}
+
+// settingName reads the name behind SET or RESET; "" if the statement names none.
+func (s *scanner) settingName() string {
+	var name []string
+	for s.peek() && (s.kind == kindWord || s.kind == kindName) {
+		word := string(s.word())
+		if s.kind == kindWord && len(name) == 0 {
+			switch word {
+			case "session", "local":
+				continue
+			case "time": // ZONE
+				return "timezone"
+			case "names":
+				return "client_encoding"
+			case "schema":
+				return "search_path"
+			case "all", "authorization", "characteristics", "transaction", "constraints":
+				return ""
+			}
+		}
+		name = append(name, word)
+		if s.skipBlanks(); s.at(0) != '.' {
+			break
+		}
+		s.peek()
+	}
+	return strings.Join(name, ".")
+}
+
+// firstArgument reads what stands behind the bracket of a call, if it is a string constant without escapes and nothing else.
+func (s *scanner) firstArgument() (value string, constant bool) {
+	s.peek() // the bracket
+	s.skipBlanks()
+	if s.at(0) != '\'' {
+		return "", false
+	}
+	s.peek()
+	value = string(s.sql[s.start:s.end])
+	s.skipBlanks()
+	return value, s.at(0) == ',' && !strings.Contains(value, "'")
+}
+
+// peek is next, but does not go over the end of the statement.
+func (s *scanner) peek() bool {
+	if s.skipBlanks(); s.at(0) == ';' {
+		return false
+	}
+	return s.next()
+}
