@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/portcullisdb/portcullis/e2e/conformance/golang"
+	"github.com/portcullisdb/portcullis/e2e/conformance/python"
 	"github.com/portcullisdb/portcullis/e2e/conformance/suite"
 )
 
@@ -10,5 +11,6 @@ func suites() []suite.Suite {
 	return []suite.Suite{
 		golang.Pgx(),
 		golang.Pq(),
+		python.Psycopg3(),
 	}
 }
