@@ -95,7 +95,8 @@ func New(ctx context.Context, c *config.Config, p *policy.Policy, o Options) (*G
 	g.life, g.kill = context.WithCancel(context.Background())
 	g.sessions = session.Options{
 		State:    func() *session.State { return g.state.Load().state },
-		Registry: g.registry, SCRAM: wire.NewSCRAM(secret, o.Random), TLS: tlsConfig,
+		Registry: g.registry, SCRAM: wire.NewSCRAM(secret, o.Random), TLS: func() *tls.Config { return tlsConfig },
+		Logins: session.NewGate(c.Limits.Logins, c.Limits.LoginsPerAddress),
 		AuditAll: c.Audit.All, Log: o.Log, Clock: o.Clock, Random: o.Random, Buffers: g.buffers,
 		Limits: session.Limits{Wire: wireLimits(c), Statements: c.Limits.PreparedStatements, Portals: c.Limits.Portals,
 			Sessions: c.Limits.Sessions, StartupTimeout: c.Limits.StartupTime},

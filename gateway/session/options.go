@@ -62,14 +62,22 @@ type Options struct {
 	State    func() *State
 	Registry *Registry
 	SCRAM    *wire.SCRAM
-	TLS      *tls.Config // nil: no TLS
-	Audit    Recorder    // nil: nothing is recorded
-	AuditAll bool        // statements that touch no protected column too
+	TLS      func() *tls.Config // for the next client; nil, or a nil Config: no TLS
+	Logins   *Gate              // of clients in their handshake; nil: no bound
+	Audit    Recorder           // nil: nothing is recorded
+	AuditAll bool               // statements that touch no protected column too
 	Log      *slog.Logger
 	Clock    func() time.Time
 	Random   io.Reader
 	Limits   Limits
 	Buffers  *wire.Buffers
+}
+
+func (o *Options) tls() *tls.Config {
+	if o.TLS == nil {
+		return nil
+	}
+	return o.TLS()
 }
 
 // Limits bounds a session. Zero means the default.

@@ -15,7 +15,13 @@ import (
 func (s *Session) start() bool {
 	ctx, cancel := context.WithTimeout(s.working, s.options.Limits.withDefaults().StartupTimeout)
 	defer cancel()
-	startup, err := s.conn.ReadStartup(ctx, s.options.TLS)
+	leave, err := s.options.Logins.enter(ctx, s.conn.RemoteAddr())
+	if err != nil {
+		s.startFailed(err)
+		return false
+	}
+	defer leave()
+	startup, err := s.conn.ReadStartup(ctx, s.options.tls())
 	if err != nil {
 		s.startFailed(err)
 		return false
