@@ -31,6 +31,7 @@ func makeCertificates(dir string, names []string) (suite.Certificates, error) {
 	authority := template(1, "conformance", x509.ExtKeyUsageAny)
 	authority.IsCA, authority.BasicConstraintsValid = true, true
 	authority.KeyUsage |= x509.KeyUsageCertSign
+	authority.ExtKeyUsage = nil // OpenSSL takes "any" of an authority for none of a server's and a client's
 	authorityKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return suite.Certificates{}, err
