@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -52,6 +51,7 @@ type Gateway struct {
 	options  Options
 	config   *config.Config // listen, audit and limits are those of New
 	state    atomic.Pointer[generation]
+	tls      atomic.Pointer[tls.Config] // of clients that come now; nil: no TLS
 	registry *session.Registry
 	audit    *audit.Log // nil: nothing is recorded
 	sessions session.Options
@@ -75,10 +75,6 @@ func New(ctx context.Context, c *config.Config, p *policy.Policy, o Options) (*G
 	o = o.withDefaults()
 	g := &Gateway{options: o, config: c, registry: session.NewRegistry(), buffers: &wire.Buffers{},
 		listeners: map[net.Listener]struct{}{}}
-	secret := make([]byte, scramSecretBytes)
-	if _, err := io.ReadFull(o.Random, secret); err != nil {
-		return nil, fmt.Errorf("draw the secret of unknown users: %w", err)
-	}
 	tlsConfig, err := loadTLS(c.Listen.TLS)
 	if err != nil {
 		return nil, err
@@ -92,11 +88,17 @@ func New(ctx context.Context, c *config.Config, p *policy.Policy, o Options) (*G
 		first.close()
 		return nil, err
 	}
+	secret, err := mockSecret(c, o.Random)
+	if err != nil {
+		return nil, errors.Join(err, g.close())
+	}
+	g.tls.Store(tlsConfig)
 	g.life, g.kill = context.WithCancel(context.Background())
 	g.sessions = session.Options{
 		State:    func() *session.State { return g.state.Load().state },
-		Registry: g.registry, SCRAM: wire.NewSCRAM(secret, o.Random), TLS: func() *tls.Config { return tlsConfig },
-		Logins: session.NewGate(c.Limits.Logins, c.Limits.LoginsPerAddress),
+		Registry: g.registry, SCRAM: wire.NewSCRAM(secret, o.Random), TLS: g.tls.Load,
+		Logins:   session.NewGate(c.Limits.Logins, c.Limits.LoginsPerAddress),
+		Cancels:  session.NewCancels(c.Limits.CancelsPerSecond, o.Clock, o.Log),
 		AuditAll: c.Audit.All, Log: o.Log, Clock: o.Clock, Random: o.Random, Buffers: g.buffers,
 		Limits: session.Limits{Wire: wireLimits(c), Statements: c.Limits.PreparedStatements, Portals: c.Limits.Portals,
 			Sessions: c.Limits.Sessions, StartupTimeout: c.Limits.StartupTime},
@@ -107,34 +109,8 @@ func New(ctx context.Context, c *config.Config, p *policy.Policy, o Options) (*G
 	return g, nil
 }
 
-// scramSecretBytes is the length of the secret that the salts of unknown users are derived from.
-const scramSecretBytes = 32
-
 func wireLimits(c *config.Config) wire.Limits {
 	return wire.Limits{StartupBytes: c.Limits.StartupBytes, MessageBytes: c.Limits.MessageBytes}
-}
-
-// loadTLS reads the certificate of the listener; nil without one.
-func loadTLS(c *config.TLS) (*tls.Config, error) {
-	if c == nil {
-		return nil, nil
-	}
-	certificate, err := tls.LoadX509KeyPair(c.Cert, c.Key)
-	if err != nil {
-		return nil, fmt.Errorf("load the certificate of the listener: %w", err)
-	}
-	t := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
-	if c.ClientCA != "" {
-		pem, err := os.ReadFile(c.ClientCA)
-		if err != nil {
-			return nil, fmt.Errorf("load the authorities of client certificates: %w", err)
-		}
-		t.ClientCAs, t.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
-		if !t.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("load the authorities of client certificates: %s holds none", c.ClientCA)
-		}
-	}
-	return t, nil
 }
 
 // openAudit opens the audit log; nil if the configuration has none.
@@ -294,8 +270,9 @@ func (g *Gateway) close() error {
 }
 
 // Reload builds a new generation from a configuration and serves by it from now on; statements under way keep the one
-// they began with. If it cannot be built, the old one stays and the error says why. Changes of listen, audit and
-// limits of clients take effect with the next start. Reload takes p over and numbers its generation.
+// they began with. The certificate of the listener and the authorities of its clients are read again. If it cannot be built,
+// the old one stays and the error says why. Other changes of listen, of audit and of limits of clients take effect with the
+// next start. Reload takes p over and numbers its generation.
 func (g *Gateway) Reload(ctx context.Context, c *config.Config, p *policy.Policy) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -304,8 +281,13 @@ func (g *Gateway) Reload(ctx context.Context, c *config.Config, p *policy.Policy
 	}
 	old := g.state.Load()
 	p.Generation = old.state.Policy.Generation + 1
-	next, err := g.build(ctx, c, p, old)
+	tlsConfig, err := loadTLS(c.Listen.TLS)
+	var next *generation
 	if err == nil {
+		next, err = g.build(ctx, c, p, old)
+	}
+	if err == nil {
+		g.tls.Store(tlsConfig)
 		g.state.Store(next)
 		g.retired = append(g.retired, old)
 	}

@@ -31,6 +31,8 @@ type generation struct {
 	state     *session.State
 	databases map[string]*database
 	keysets   map[string]*keyset.Keyset
+	// userQueries are those of the auth queries of state.
+	userQueries []*pool.UserQuery
 }
 
 // database is one logical database of a generation.
@@ -50,9 +52,9 @@ func (g *Gateway) build(ctx context.Context, c *config.Config, p *policy.Policy,
 		return nil, err
 	}
 	next := &generation{keysets: keysets, databases: map[string]*database{}, state: &session.State{Policy: p,
-		Databases: map[string]*session.Database{}, Verifiers: map[string]string{}}}
-	for i := range c.Users {
-		next.state.Verifiers[c.Users[i].Name] = c.Users[i].Verifier.Reveal()
+		Databases: map[string]*session.Database{}}}
+	if err := g.buildLogins(c, next); err != nil {
+		return nil, err
 	}
 	for _, dc := range c.Databases {
 		d, err := g.buildDatabase(ctx, c, dc, p.Databases[dc.Name], keysets, previous)
@@ -269,6 +271,9 @@ func (d *database) probe(ctx context.Context, dc *config.Database) (map[string]s
 func (n *generation) close() {
 	for _, d := range n.databases {
 		d.close()
+	}
+	for _, q := range n.userQueries {
+		q.Close()
 	}
 }
 

@@ -47,6 +47,7 @@ type Event struct {
 	Roles       []string
 	Database    string
 	Client      string // address of the client
+	Certificate string // subject of the certificate that the client has shown
 	Application string // application_name, as the client chose it
 	Statement   string // logical text without constants
 	Columns     []Column
@@ -85,6 +86,7 @@ func appendEvent(dst []byte, e *Event, at time.Time) []byte {
 	dst = appendNamesField(dst, "roles", e.Roles)
 	dst = appendTextField(dst, "database", e.Database, textBytesMax)
 	dst = appendTextField(dst, "client", e.Client, textBytesMax)
+	dst = appendTextField(dst, "certificate", e.Certificate, textBytesMax)
 	dst = appendTextField(dst, "application", e.Application, textBytesMax)
 	dst = appendTextField(dst, "decision", e.Decision, textBytesMax)
 	dst = appendTextField(dst, "sqlstate", e.SQLState, textBytesMax)

@@ -26,7 +26,7 @@ func (s *Session) refresh() bool {
 	if newest == s.state {
 		return true
 	}
-	user := newest.Policy.Users[s.user.Name]
+	user := newest.userOf(s.user.Name, s.startup.Database, s.found)
 	database := newest.Databases[s.startup.Database]
 	if user == nil || database == nil || user.Views[s.startup.Database] == nil || database.Policy.Transparent() {
 		s.fatal(shutdown())
@@ -56,7 +56,7 @@ func (s *Session) overtaken(p *portal) *sqlstate.Error {
 	if newest == s.state && p.view == s.view {
 		return nil
 	}
-	user, database := newest.Policy.Users[s.user.Name], newest.Policy.Databases[s.startup.Database]
+	user, database := newest.userOf(s.user.Name, s.startup.Database, s.found), newest.Policy.Databases[s.startup.Database]
 	if user != nil && database != nil && sameRights(p.view, user.Views[s.startup.Database]) &&
 		reflect.DeepEqual(s.database.Policy.Tables, database.Tables) { // what is encrypted now must not be sent in clear any more
 		return nil

@@ -23,6 +23,9 @@ type State struct {
 	Policy    *policy.Policy
 	Databases map[string]*Database
 	Verifiers map[string]string // of users, in PostgreSQL's form; secret
+	HBA       *HBA              // nil: everybody by SCRAM
+	// AuthQueries find the users of a database, by its name, that the policy does not have.
+	AuthQueries map[string]*AuthQuery
 }
 
 // Database is what the sessions of one database share.
@@ -64,6 +67,7 @@ type Options struct {
 	SCRAM    *wire.SCRAM
 	TLS      func() *tls.Config // for the next client; nil, or a nil Config: no TLS
 	Logins   *Gate              // of clients in their handshake; nil: no bound
+	Cancels  *Cancels           // nil: no bound
 	Audit    Recorder           // nil: nothing is recorded
 	AuditAll bool               // statements that touch no protected column too
 	Log      *slog.Logger

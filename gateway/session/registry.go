@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 
 	"github.com/portcullisdb/portcullis/gateway/wire"
-	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
 
 // Registry knows the sessions that are under way: for cancel requests, and for the end of the gateway. It may be used
@@ -38,7 +37,7 @@ func NewRegistry() *Registry {
 // secretBytes is the length of a cancel key in protocol 3.0.
 const secretBytes = 4
 
-// add enters a session and gives it the key of its BackendKeyData. Errors: 53300 with sessionsMax sessions, 57P01 while
+// add enters a session and gives it the key of its BackendKeyData. Errors: 53300 with sessionsMax sessions, 57P03 while
 // draining.
 func (r *Registry) add(s *Session, random io.Reader, sessionsMax int) error {
 	var secret [secretBytes]byte
@@ -48,10 +47,10 @@ func (r *Registry) add(s *Session, random io.Reader, sessionsMax int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.draining {
-		return shutdown()
+		return shuttingDown()
 	}
 	if len(r.sessions) >= sessionsMax {
-		return sqlstate.New(sqlstate.TooManyConnections, "sorry, too many clients already")
+		return tooManyClients()
 	}
 	for {
 		r.next++

@@ -180,7 +180,7 @@ func (s *Session) still() bool {
 	if newest == s.state {
 		return true
 	}
-	user, database := newest.Policy.Users[s.user.Name], newest.Databases[s.startup.Database]
+	user, database := newest.userOf(s.user.Name, s.startup.Database, s.found), newest.Databases[s.startup.Database]
 	if user == nil || database == nil || user.Views[s.startup.Database] == nil || !database.Policy.Transparent() {
 		return false
 	}

@@ -45,6 +45,9 @@ type Session struct {
 	state    *State
 	database *Database
 	user     *policy.User
+	found    bool            // user is one that the database's auth_query has found
+	keys     *wire.SCRAMKeys // of the login, if servers are logged in to by them
+	subject  string          // of the certificate that the client has shown; "": none
 	view     *policy.View
 	settings *Settings
 	told     map[string]string // ParameterStatus as the client knows it
@@ -252,6 +255,7 @@ func (s *Session) fatal(e *sqlstate.Error) {
 // end leaves nothing behind: what the servers hold is rolled back by closing them.
 func (s *Session) end() {
 	s.closeServers()
+	s.forgetKeys()
 	s.recordSession("logout", nil)
 	s.options.Registry.remove(s)
 }

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"io"
 	"slices"
 
 	"github.com/portcullisdb/portcullis/gateway/wire"
@@ -15,26 +14,12 @@ import (
 func (s *Session) start() bool {
 	ctx, cancel := context.WithTimeout(s.working, s.options.Limits.withDefaults().StartupTimeout)
 	defer cancel()
-	leave, err := s.options.Logins.enter(ctx, s.conn.RemoteAddr())
-	if err != nil {
-		s.startFailed(err)
+	if err := s.login(ctx); err != nil {
+		s.loginFailed(err)
 		return false
 	}
-	defer leave()
-	startup, err := s.conn.ReadStartup(ctx, s.options.tls())
-	if err != nil {
-		s.startFailed(err)
-		return false
-	}
-	if startup.Cancel != nil {
-		s.options.Registry.Cancel(ctx, startup.Cancel)
-		return false
-	}
-	s.startup = startup
-	s.log = s.log.With("client", s.client, "user", startup.User, "database", startup.Database)
-	s.state = s.options.State()
-	if err := s.authenticate(ctx); err != nil {
-		s.startFailed(err)
+	if s.startup.Cancel != nil {
+		s.cancel(ctx, s.startup.Cancel)
 		return false
 	}
 	if err := s.admit(); err != nil {
@@ -43,7 +28,7 @@ func (s *Session) start() bool {
 		return false
 	}
 	if err := s.options.Registry.add(s, s.options.Random, s.options.Limits.withDefaults().Sessions); err != nil {
-		s.startFailed(err)
+		s.loginFailed(err)
 		return false
 	}
 	if err := s.recordSession("login", nil); err != nil {
@@ -61,44 +46,42 @@ func (s *Session) start() bool {
 	return true
 }
 
-// startFailed tells the client an error from before authentication was done, unless the client has gone.
-func (s *Session) startFailed(err error) {
-	var known *sqlstate.Error
-	switch {
-	case errors.As(err, &known):
-		if known.Code == sqlstate.InvalidPassword {
-			s.recordSession("login", known)
-		}
-		s.fatal(known)
-	case errors.Is(err, context.DeadlineExceeded):
-		s.fatal(sqlstate.New(sqlstate.ProtocolViolation, "canceling authentication due to timeout"))
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-	case errors.Is(err, wire.ErrVerifier):
-		s.log.Error("a user's verifier cannot be read")
-		s.fatal(sqlstate.New(sqlstate.InvalidPassword, "password authentication failed for user \"%s\"", s.startup.User))
-	default:
-		s.log.Debug("a connection ended before authentication", "error", err)
-	}
-}
-
-// authenticate runs SCRAM. A user that does not exist fails as a wrong password does.
-func (s *Session) authenticate(ctx context.Context) error {
-	user := s.state.Policy.Users[s.startup.User]
-	verifier := ""
-	if user != nil {
-		verifier = s.state.Verifiers[user.Name]
-	}
-	if _, err := s.options.SCRAM.Authenticate(ctx, s.conn, s.startup.User, verifier); err != nil {
+// login reads what the client says first and, unless that is a cancel request, authenticates it. It holds a place in the
+// gate from the client's first bytes on: who only connects takes nobody's.
+func (s *Session) login(ctx context.Context) error {
+	cancels, err := s.conn.AwaitStartup(ctx)
+	if err != nil {
 		return err
 	}
-	s.user = user
-	return nil
+	if !cancels {
+		leave, err := s.options.Logins.enter(ctx, s.conn.RemoteAddr())
+		if errors.Is(err, context.DeadlineExceeded) {
+			return tooManyClients()
+		} else if err != nil {
+			return err
+		}
+		defer leave()
+	}
+	config := s.options.tls()
+	if _, local := remoteAddress(s.conn.RemoteAddr()); local {
+		config = nil // PostgreSQL has no TLS on Unix sockets
+	}
+	startup, err := s.conn.ReadStartup(ctx, config)
+	if err != nil {
+		return err
+	}
+	if s.startup = startup; startup.Cancel != nil {
+		return nil
+	}
+	s.log = s.log.With("client", s.client, "user", startup.User, "database", startup.Database)
+	s.state = s.options.State()
+	return s.authenticate(ctx)
 }
 
 // admit finds the database and takes the startup parameters. Only who has proved a password learns what exists here.
 func (s *Session) admit() *sqlstate.Error {
-	if s.drained.Load() || s.working.Err() != nil {
-		return shutdown()
+	if s.working.Err() != nil {
+		return shuttingDown()
 	}
 	if v, ok := s.startup.Parameters["replication"]; ok {
 		if replication, valid := boolean(v); !valid || replication == "on" {
@@ -109,12 +92,28 @@ func (s *Session) admit() *sqlstate.Error {
 	if s.database == nil || s.user.Views[s.startup.Database] == nil {
 		return sqlstate.New(sqlstate.InvalidCatalogName, "database \"%s\" does not exist", s.startup.Database)
 	}
+	s.forgetKeys() // no server is logged in to by them
 	s.view = s.user.Views[s.startup.Database]
 	s.settings = newSettings(s.user.Name, s.database.Parameters)
 	if s.database.Policy.Transparent() {
 		return nil // the server judges its parameters itself
 	}
 	return s.startupParameters()
+}
+
+// forgetKeys clears what the exchange told of the password.
+func (s *Session) forgetKeys() {
+	s.keys.Clear()
+	s.keys = nil
+}
+
+func tooManyClients() *sqlstate.Error {
+	return sqlstate.New(sqlstate.TooManyConnections, "sorry, too many clients already")
+}
+
+// shuttingDown is what who comes during the shutdown is told; who is there already is told shutdown.
+func shuttingDown() *sqlstate.Error {
+	return sqlstate.New(sqlstate.CannotConnectNow, "the database system is shutting down")
 }
 
 func (s *Session) startupParameters() *sqlstate.Error {

@@ -62,6 +62,9 @@ func (c *Conn) Authenticated() { c.authenticated = true }
 // RemoteAddr returns the peer's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.base.RemoteAddr() }
 
+// Encrypted reports whether the connection is TLS.
+func (c *Conn) Encrypted() bool { return c.secure.Load() != nil }
+
 // TLS returns the state of TLS, and false if the connection is not encrypted.
 func (c *Conn) TLS() (tls.ConnectionState, bool) {
 	if secure := c.secure.Load(); secure != nil {

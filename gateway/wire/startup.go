@@ -51,6 +51,15 @@ type CancelKey struct {
 	Secret []byte
 }
 
+// AwaitStartup waits for the first bytes of a client, which the ReadStartup after it reads, and tells whether they begin a
+// cancel request in clear. Errors: those of Read.
+func (c *Conn) AwaitStartup(ctx context.Context) (cancel bool, err error) {
+	if err := c.await(ctx, startupBytesMin); err != nil {
+		return false, err
+	}
+	return binary.BigEndian.Uint32(c.in[c.r+frameBytesMin:]) == codeCancelRequest, nil
+}
+
 // ReadStartup does what stands before authentication: SSLRequest, answered by TLS or, if config is nil, by 'N';
 // GSSENCRequest, answered by 'N'; then StartupMessage or CancelRequest. A minor version or an option of the protocol
 // that is not spoken here is answered by NegotiateProtocolVersion, which waits in Out for the caller's next Flush.
