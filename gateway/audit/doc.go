@@ -13,5 +13,5 @@
 //
 // The package writes what it is given: that no event holds a literal, parameter, plaintext or key byte is the caller's
 // promise. It does promise that no text of a client can forge a line or move the cursor of a terminal. A Log may be used
-// concurrently; it locks its file against other processes.
+// concurrently; it locks its file against other processes, but for one that it is shared with (Log.Share).
 package audit

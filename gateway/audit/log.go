@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -63,6 +65,9 @@ type Options struct {
 	Clock func() time.Time
 	// Random is read once, for the id of a new log; nil means crypto/rand.
 	Random io.Reader
+	// Shared are the files of a log that another process has open and goes on writing: those that its Share returned, as this
+	// process has inherited them. Open takes them over.
+	Shared []*os.File
 	// Alarm is told when the log or its anchors cannot be written (once, with the error) and when they can again (nil).
 	// It is called from the goroutine that writes and must not call the Log.
 	Alarm func(error)
@@ -81,7 +86,12 @@ type Log struct {
 	missedSince time.Time
 	closed      bool
 
+	shared atomic.Bool // another process may write the log too
+
 	// What follows belongs to the writer, and to Open before it starts.
+	path      string
+	turns     int  // calls of take that give has not ended
+	held      bool // the lock among those who share the log
 	file      file
 	anchors   *anchorFile
 	id        logID
@@ -115,7 +125,16 @@ func newBatch(text []byte) *batch {
 // sound and the last anchor does not lie beyond it (ErrChanged, ErrTruncated, ErrAnchors). What a crash left behind the
 // last batch is moved to a file beside the log, and an event says so. The caller closes the log. While the log is open its
 // file stays where it is: moved or removed, it is a disk that takes no events (ErrMoved), until it is moved back.
-func Open(path string, options Options) (*Log, error) { return open(path, options, openLocked) }
+func Open(path string, options Options) (*Log, error) {
+	if len(options.Shared) == 0 {
+		return open(path, options, openLocked)
+	}
+	l, err := open(path, options, openShared(&options.Shared))
+	for _, unused := range options.Shared {
+		err = errors.Join(err, unused.Close())
+	}
+	return l, err
+}
 
 func open(path string, options Options, openFile opener) (_ *Log, err error) {
 	if len(options.SigningKey) != ed25519.PrivateKeySize {
@@ -131,7 +150,7 @@ func open(path string, options Options, openFile opener) (_ *Log, err error) {
 		options.AnchorInterval = anchorIntervalDefault
 	}
 	l := &Log{
-		options: options, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		options: options, path: path, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 		pending: newBatch(nil), anchorDue: time.NewTimer(options.AnchorInterval),
 	}
 	defer func() {
@@ -142,7 +161,13 @@ func open(path string, options Options, openFile opener) (_ *Log, err error) {
 	if l.file, l.size, err = openFile(path); err != nil {
 		return nil, err
 	}
-	public := options.SigningKey.Public().(ed25519.PublicKey)
+	if len(options.Shared) > 0 {
+		l.shared.Store(true)
+		if err := l.take(); err != nil {
+			return nil, err
+		}
+	}
+	public := l.public()
 	end, err := readTail(l.file, l.size, public)
 	if err != nil {
 		return nil, err
@@ -160,6 +185,9 @@ func open(path string, options Options, openFile opener) (_ *Log, err error) {
 	}
 	if err := l.begin(path, end, public); err != nil {
 		return nil, err
+	}
+	if len(options.Shared) > 0 {
+		l.give()
 	}
 	go l.run()
 	return l, nil
@@ -413,6 +441,10 @@ func (l *Log) write(b *batch) error {
 	if l.file.Moved() {
 		return ErrMoved // nobody would find there what is written
 	}
+	if err := l.take(); err != nil {
+		return err
+	}
+	defer l.give()
 	if l.dirty {
 		if err := l.file.Truncate(l.size); err != nil {
 			return err
@@ -462,6 +494,16 @@ func (l *Log) write(b *batch) error {
 
 // anchor appends an anchor for the last batch.
 func (l *Log) anchor() error {
+	if err := l.take(); err != nil {
+		return err
+	}
+	defer l.give()
+	if err := l.catchUpAnchors(); err != nil {
+		return fmt.Errorf("anchor the audit log: %w", err)
+	}
+	if l.anchored == l.chain.seq {
+		return nil // by the other process
+	}
 	a := anchor{time: l.options.Clock(), log: l.id, chain: l.chain}
 	if err := l.anchors.append(&a, l.options.SigningKey, !l.options.NoSync); err != nil {
 		return fmt.Errorf("anchor the audit log: %w", err)
