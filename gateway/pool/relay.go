@@ -61,3 +61,13 @@ func (s *Server) Note(m wire.Message) (own bool, err error) {
 	}
 	return own, nil
 }
+
+// ParseUnnamed appends a Parse of the unnamed statement whose answer is for nobody.
+func (s *Server) ParseUnnamed(p wire.Parse) {
+	l := &s.statements
+	l.expected = append(l.expected, expectation{kind: wire.TypeParseComplete, segment: l.asked, hidden: true})
+	s.conn.Out.ParseUnnamed(p)
+}
+
+// Parameter is one that a server reports.
+type Parameter struct{ Name, Value string }

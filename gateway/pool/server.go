@@ -49,6 +49,8 @@ type Server struct {
 	Startup     *Startup
 	Applied     *Settings
 	LastSession uint32
+	// Unknown: settings may have been made that Applied does not know of.
+	Unknown bool
 
 	user       string // of the claim that holds it
 	cancels    cancels

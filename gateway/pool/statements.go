@@ -71,6 +71,7 @@ type expectation struct {
 	segment   uint64     // value of asked when it was sent
 	statement *Statement // of a Parse of ours
 	pass      bool       // the client waits for the answer to that Parse too
+	hidden    bool       // it is nobody's: ParseUnnamed
 	name      string     // of a Close of ours
 }
 
@@ -158,7 +159,7 @@ func (l *statements) expectClose(name string) {
 func (l *statements) parsed() (own bool, err error) {
 	e, err := l.next(wire.TypeParseComplete)
 	if err != nil || e.statement == nil {
-		return false, err
+		return e.hidden, err
 	}
 	e.statement.state = statementReady
 	if !l.keeps(e.statement) && !l.closing(e.statement.Name) {

@@ -85,6 +85,7 @@ type testGateway struct {
 	wrap     atomic.Pointer[func(net.Conn) net.Conn] // of clients
 	database *Database
 	pools    map[string]*pool.Pool
+	names    map[string]string // of the datasources' databases
 }
 
 // recorder keeps audit events.
@@ -182,18 +183,10 @@ func newGateway(t testing.TB, db *policy.Database, databases map[string]string) 
 	g.database = &Database{Policy: db, Planner: g.planner, Catalog: func() *catalog.Catalog { return empty },
 		Disabled:   func() map[policy.TableName]string { return nil },
 		Parameters: map[string]string{"server_version": "15.0", "TimeZone": "UTC"}}
-	g.pools = map[string]*pool.Pool{}
+	g.pools, g.names = map[string]*pool.Pool{}, map[string]string{}
 	for datasource, name := range databases {
-		g.pools[datasource] = pool.New(pool.Options{Datasource: datasource, Max: 100,
-			Dial: func(ctx context.Context, startup *pool.Startup) (*pool.Server, error) {
-				c := pool.Config{Datasource: datasource, DialNet: g.dialNet,
-					URL: cluster.URLFor(backendRole, backendPassword, name)}
-				if startup != nil {
-					c.Params = startup.Params
-				}
-				return pool.Dial(ctx, c)
-			}})
-		t.Cleanup(g.pools[datasource].Close)
+		g.names[datasource] = name
+		g.pools[datasource] = g.newPool(datasource, 100)
 	}
 	g.database.Pool = func(datasource string, _ Identity) (*pool.Pool, *sqlstate.Error) { return g.pools[datasource], nil }
 	if !db.Transparent() {
@@ -263,4 +256,24 @@ func testContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// limitServers puts another bound on the connections to a datasource.
+func (g *testGateway) limitServers(datasource string, limit int) {
+	g.pools[datasource].Close()
+	g.pools[datasource] = g.newPool(datasource, limit)
+}
+
+func (g *testGateway) newPool(datasource string, limit int) *pool.Pool {
+	p := pool.New(pool.Options{Datasource: datasource, Max: limit,
+		Dial: func(ctx context.Context, startup *pool.Startup) (*pool.Server, error) {
+			c := pool.Config{Datasource: datasource, DialNet: g.dialNet,
+				URL: cluster.URLFor(backendRole, backendPassword, g.names[datasource])}
+			if startup != nil {
+				c.Params = startup.Params
+			}
+			return pool.Dial(ctx, c)
+		}})
+	g.t.Cleanup(p.Close)
+	return p
 }

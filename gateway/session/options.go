@@ -26,6 +26,7 @@ type State struct {
 	HBA       *HBA              // nil: everybody by SCRAM
 	// AuthQueries find the users of a database, by its name, that the policy does not have.
 	AuthQueries map[string]*AuthQuery
+	UserPools   map[string]UserPool
 }
 
 // Database is what the sessions of one database share.
@@ -39,8 +40,12 @@ type Database struct {
 	// Pool returns the connections to a datasource, execute.LogicalDatasource included, that are made as an identity.
 	// Errors: those that the client is to be told.
 	Pool func(datasource string, id Identity) (*pool.Pool, *sqlstate.Error)
+	// Pooling says how sessions of a transparent database use server connections.
+	Pooling Pooling
 	// Parameters are what a server reported at its start: server_version, TimeZone, ...
 	Parameters map[string]string
+
+	welcomes welcomes
 }
 
 // Identity is who a server connection is made as. The zero Identity is the user of the datasource's URL.

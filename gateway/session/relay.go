@@ -9,76 +9,73 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/portcullisdb/portcullis/gateway/execute"
 	"github.com/portcullisdb/portcullis/gateway/pool"
 	"github.com/portcullisdb/portcullis/gateway/wire"
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
 
-// relay serves a transparent database: messages go through as they are, between the client and one server connection of
-// its own. The two sides take turns on one goroutine: the client's batch goes to the server, then the server's answers
-// to the client. A helper reads the server while the client is read only where turns do not work: in COPY, in a batch
-// that is longer than what sockets hold, after Flush, and for notifications.
+// relay serves a transparent database: messages go through, between the client and a server connection. The two sides take
+// turns on one goroutine: the client's batch goes to the server, then the server's answers to the client. A helper reads
+// the server while the client is read only where turns do not work: in COPY, in a batch that is longer than what sockets
+// hold, after Flush, and for notifications.
+//
+// In session mode the connection is the client's own, from its login to its end, and every byte passes as it is. In
+// transaction mode (lent) a connection is linked when the client begins something, and goes back to its pool when
+// nothing is under way: see link, lender and settle.
 type relay struct {
 	session *Session
-	up      *wire.Conn // to the server
+	lent    *lender // nil in session mode
 
-	mu      sync.Mutex // guards what follows
-	expects int        // ReadyForQuery messages still to come
-	helping bool       // the helper owns up's reading side and the client's writing side
-	sent    bool       // something was sent since the server was idle
-
-	// open: messages of the extended protocol were sent since the last Sync. mixed: a Query came behind them, which the
-	// server may pass over without ReadyForQuery.
+	mu     sync.Mutex // guards what follows: the helper and the session's goroutine share it
+	pool   *pool.Pool
+	server *pool.Server // nil while nothing is linked
+	up     *wire.Conn   // to the server
+	sent   bool         // something was sent since the server was idle
+	// owed is what the server still has to answer with ReadyForQuery. open: messages of the extended protocol were sent since
+	// the last Sync. mixed: a Query came behind them, which the server may pass over without ReadyForQuery.
+	owed        barriers
 	open, mixed bool
+	helping     bool // the helper owns up's reading side and the client's writing side
 
-	helper    sync.WaitGroup
-	status    atomic.Int32 // of the last ReadyForQuery
-	listening atomic.Bool  // LISTEN was executed: notifications may come at any time
-	farewell  bool         // the server has said itself why it ends
+	helper     sync.WaitGroup
+	assist     context.Context // of the helper's reads
+	stopAssist context.CancelFunc
+	status     atomic.Int32 // of the last ReadyForQuery
+	listening  atomic.Bool  // notifications may come at any time
+	farewell   bool         // the server has said itself why it ends
+	skipping   bool         // nothing is linked, and the client was told an error of the extended protocol: until Sync
 }
 
 // relay serves the session until one side ends.
 func (s *Session) relay() {
 	r := &relay{session: s}
-	if err := r.connect(); err != nil {
+	if s.database.Pooling.mode(s.state, s.user.Name) == ModeTransaction {
+		r.lent = newLender(r)
+	}
+	r.status.Store(int32(wire.StatusIdle))
+	if err := r.welcome(); err != nil {
 		s.fatal(err)
 		return
 	}
 	defer r.close()
-	s.busy.Store(true) // what the server does is known to the server alone
 	r.run()
 }
 
-func (r *relay) connect() *sqlstate.Error {
+// welcome tells the client what it has come to.
+func (r *relay) welcome() *sqlstate.Error {
 	s := r.session
-	params := maps.Clone(s.startup.Parameters)
-	delete(params, "replication")
-	ctx, cancel := context.WithTimeout(s.working, s.options.Limits.withDefaults().ConnectTimeout)
-	defer cancel()
-	datasource := s.database.Policy.Datasources[0]
-	p, refused := s.database.Pool(datasource, Identity{})
-	if refused != nil {
-		return refused
+	var parameters []pool.Parameter
+	var err *sqlstate.Error
+	if r.lent != nil {
+		parameters, err = r.lent.parameters()
+	} else {
+		parameters, err = r.connect()
 	}
-	s.claim = pool.Claim{User: s.user.Name, Startup: pool.NewStartup(params)}
-	s.setPhase(phaseWaiting)
-	conn, err := p.Acquire(ctx, &s.claim)
 	if err != nil {
-		return s.dialError(datasource, err)
+		return err
 	}
-	sv := &server{Backend: execute.NewBackend(conn), pool: p}
-	s.mu.Lock()
-	s.servers[datasource] = sv
-	s.mu.Unlock()
-	if err := forgetUnnamed(ctx, conn); err != nil {
-		s.log.Error("could not connect", "datasource", datasource, "error", err)
-		return connectionGone(datasource)
-	}
-	r.up = conn.Relay()
-	r.status.Store(int32(wire.StatusIdle))
-	for _, name := range slices.Sorted(maps.Keys(conn.Parameters())) {
-		s.conn.Out.ParameterStatus(name, conn.Parameter(name))
+	for _, p := range parameters {
+		s.conn.Out.ParameterStatus(p.Name, p.Value)
 	}
 	s.conn.Out.BackendKeyData(s.pid, s.secret[:])
 	s.conn.Out.ReadyForQuery(wire.StatusIdle)
@@ -86,9 +83,84 @@ func (r *relay) connect() *sqlstate.Error {
 	return nil
 }
 
+// connect links the connection of session mode: one that was dialled with the client's own startup parameters.
+func (r *relay) connect() ([]pool.Parameter, *sqlstate.Error) {
+	s := r.session
+	params := maps.Clone(s.startup.Parameters)
+	delete(params, "replication")
+	s.claim.Startup = pool.NewStartup(params)
+	if err := r.acquire(); err != nil {
+		return nil, err
+	}
+	s.busy.Store(true) // what the server does is known to the server alone
+	ctx, cancel := context.WithTimeout(s.working, s.options.Limits.withDefaults().ConnectTimeout)
+	defer cancel()
+	if err := forgetUnnamed(ctx, r.server); err != nil {
+		r.discard()
+		s.log.Error("could not connect", "datasource", s.database.Policy.Datasources[0], "error", err)
+		return nil, connectionGone(s.database.Policy.Datasources[0])
+	}
+	if role := s.database.Pooling.role(s.user.Name); role != "" {
+		if err := r.server.Exec(ctx, "SELECT pg_catalog.set_config('role', "+quoteLiteral(role)+", false)"); err != nil {
+			r.discard()
+			return nil, s.dialError(s.database.Policy.Datasources[0], err)
+		}
+	}
+	return reported(r.server), nil
+}
+
+// reported returns what a server has reported of itself, by name.
+func reported(server *pool.Server) []pool.Parameter {
+	parameters := make([]pool.Parameter, 0, len(server.Parameters()))
+	for _, name := range slices.Sorted(maps.Keys(server.Parameters())) {
+		parameters = append(parameters, pool.Parameter{Name: name, Value: server.Parameter(name)})
+	}
+	return parameters
+}
+
 // forgetUnnamed drops the unnamed statement that dialling has left behind: the client must not find one. The simple
 // protocol does so.
 func forgetUnnamed(ctx context.Context, server *pool.Server) error { return server.Exec(ctx, "") }
+
+// acquire links a connection of the pool. mu is held, or nobody else is there yet.
+func (r *relay) acquire() *sqlstate.Error {
+	s := r.session
+	datasource := s.database.Policy.Datasources[0]
+	p, refused := s.database.Pool(datasource, s.identity())
+	if refused != nil {
+		return refused
+	}
+	s.claim.User, s.claim.UserMax = s.user.Name, s.state.UserPools[s.user.Name].Max
+	s.setPhase(phaseWaiting)
+	server, err := p.Acquire(s.working, &s.claim)
+	if err != nil {
+		return s.dialError(datasource, err)
+	}
+	s.setPhase(phaseActive)
+	r.pool, r.server, r.up = p, server, server.Relay()
+	r.sent, r.open, r.mixed, r.owed = false, false, false, barriers{kinds: r.owed.kinds[:0]}
+	s.mu.Lock()
+	s.linked = server
+	s.mu.Unlock()
+	return nil
+}
+
+// unlink takes the connection away from the session, so that no cancel request goes there any more. mu is held.
+func (r *relay) unlink() (server *pool.Server) {
+	s := r.session
+	s.mu.Lock()
+	s.linked = nil
+	s.mu.Unlock()
+	server, r.server, r.up = r.server, nil, nil
+	return server
+}
+
+// discard gives the connection up: whatever it was in is rolled back. mu is held.
+func (r *relay) discard() {
+	if r.server != nil {
+		r.pool.Discard(r.unlink())
+	}
+}
 
 // dialError tells the client what its own startup parameters did to the server connection, and nothing else.
 func (s *Session) dialError(datasource string, err error) *sqlstate.Error {
@@ -117,7 +189,10 @@ func (r *relay) run() {
 		if m.Type == wire.TypeTerminate {
 			return
 		}
-		helping := r.forward(m)
+		helping, ok := r.take(m)
+		if !ok {
+			continue
+		}
 		if s.conn.Buffered() && !r.up.Out.Full() {
 			continue
 		}
@@ -144,7 +219,7 @@ func (r *relay) readClient() (wire.Message, error) {
 	s := r.session
 	if !s.conn.Buffered() {
 		r.mu.Lock()
-		idle := r.expects == 0 && !r.helping
+		idle := r.owed.none() && !r.open && !r.helping
 		helping := r.helping
 		r.mu.Unlock()
 		if idle && byte(r.status.Load()) == wire.StatusIdle && !s.still() {
@@ -184,30 +259,77 @@ func (s *Session) still() bool {
 	if user == nil || database == nil || user.Views[s.startup.Database] == nil || !database.Policy.Transparent() {
 		return false
 	}
-	s.state = newest
+	s.state, s.user, s.database, s.view = newest, user, database, user.Views[s.startup.Database]
 	return true
 }
 
-// forward queues a message for the server and counts what it asks for.
-func (r *relay) forward(m wire.Message) (helping bool) {
-	r.up.Out.Forward(m)
-	if r.session.activity.phase.Load() != uint32(phaseActive) {
-		r.session.setPhase(phaseActive)
-	}
+// take queues a message for the server, which it links if it has none, and counts what it asks for. ok is false if nothing
+// is to be sent.
+func (r *relay) take(m wire.Message) (helping, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch m.Type {
+	if r.server == nil {
+		if r.answerAlone(m.Type) {
+			return false, false
+		}
+		if err := r.lent.link(); err != nil {
+			r.refuse(m.Type, err)
+			return false, false
+		}
+	}
+	if !r.sent && !r.helping {
+		r.session.setPhase(phaseActive)
+	}
+	if r.lent != nil {
+		r.lent.forward(m)
+	} else {
+		r.up.Out.Forward(m)
+		r.owed.sent(m.Type)
+	}
+	r.sending(m.Type)
+	return r.helping, true
+}
+
+// sending takes note of the shape of a batch.
+func (r *relay) sending(t wire.Type) {
+	switch t {
 	case wire.TypeSync:
-		r.expects++
-		r.open = false
+		r.open = r.owed.copying
 	case wire.TypeQuery, wire.TypeFunctionCall:
-		r.expects++
 		r.mixed = r.mixed || r.open
 	case wire.TypeParse, wire.TypeBind, wire.TypeDescribe, wire.TypeExecute, wire.TypeClose:
 		r.open = true
 	}
-	return r.helping
 }
+
+// answerAlone answers what needs no server while nothing is linked, as a server that is idle does.
+func (r *relay) answerAlone(t wire.Type) bool {
+	switch t {
+	case wire.TypeSync:
+		r.skipping = false
+		r.session.conn.Out.ReadyForQuery(wire.StatusIdle)
+		return true
+	case wire.TypeFlush, wire.TypeCopyData, wire.TypeCopyDone, wire.TypeCopyFail:
+		return true
+	}
+	return r.skipping
+}
+
+// refuse tells the client that its message could not be served, outside of any transaction.
+func (r *relay) refuse(t wire.Type, err *sqlstate.Error) {
+	out := &r.session.conn.Out
+	out.ErrorResponse(wire.SeverityError, err)
+	if t == wire.TypeQuery || t == wire.TypeFunctionCall {
+		out.ReadyForQuery(wire.StatusIdle)
+	} else {
+		r.skipping = true
+	}
+	r.session.setPhase(phaseIdle)
+}
+
+// turnBytes is what a batch may be long to be sent without a helper: sockets take that much at once while the server
+// is still answering what came before.
+const turnBytes = 2 * wire.OutputFull
 
 // inTurn reports whether what is queued can be sent and then answered in turns. If more was sent before, the server may
 // be stuck on answers that nobody reads; and if no ReadyForQuery was asked for, or perhaps too many, nobody knows how many
@@ -217,7 +339,8 @@ func (r *relay) inTurn() bool {
 	defer r.mu.Unlock()
 	first := !r.sent
 	r.sent = true
-	return first && !r.mixed && (r.expects > 0 || r.session.conn.Buffered())
+	return first && !r.mixed && !r.owed.copying && !r.owed.doubtful && r.up.Out.Len() <= turnBytes &&
+		(r.owed.count > 0 && !r.open || r.session.conn.Buffered())
 }
 
 // answers is the server's turn: until it has answered all that was asked.
@@ -233,16 +356,31 @@ func (r *relay) answers() error {
 		if err != nil {
 			return err
 		}
-		r.pass(m)
-		switch m.Type {
-		case wire.TypeReadyForQuery:
-			if r.ready() {
-				if r.listening.Load() {
-					r.help()
-				}
-				return nil
+		if m.Type == wire.TypeReadyForQuery {
+			last, err := r.ready(m)
+			if err != nil {
+				return err
 			}
-		case wire.TypeCopyInResponse, wire.TypeCopyBothResponse:
+			if !last {
+				continue
+			}
+			r.mu.Lock()
+			err = r.rest()
+			helping := r.listening.Load() && r.up != nil
+			r.mu.Unlock()
+			if err != nil {
+				return err
+			}
+			s.conn.Out.ReadyForQuery(byte(r.status.Load()))
+			if helping {
+				r.help()
+			}
+			return nil
+		}
+		if err := r.pass(m); err != nil {
+			return err
+		}
+		if m.Type == wire.TypeCopyInResponse || m.Type == wire.TypeCopyBothResponse {
 			r.help()
 			return nil
 		}
@@ -252,27 +390,50 @@ func (r *relay) answers() error {
 var errClientGone = errors.New("the client does not take answers any more")
 
 // pass queues one message of the server's, and the rows that stand behind it, for the client.
-func (r *relay) pass(m wire.Message) {
+func (r *relay) pass(m wire.Message) error {
 	out := &r.session.conn.Out
-	if m.Type == wire.TypeErrorResponse && r.session.overdue.Load() {
-		out.Append(statementTimeoutFrame(m.Body))
-	} else {
-		out.Forward(m)
-	}
 	switch m.Type {
 	case wire.TypeDataRow, wire.TypeCopyData:
+		if r.lent != nil && r.lent.hidden() {
+			return nil
+		}
+		out.Forward(m)
 		r.up.ForwardRun(m.Type, out)
+		return nil
+	case wire.TypeCopyInResponse:
+		r.copyIn()
+	case wire.TypeErrorResponse:
+		r.mu.Lock()
+		r.owed.failed()
+		r.owed.doubtful = r.owed.doubtful || r.mixed // is a Query behind it passed over, or has it failed itself?
+		r.mu.Unlock()
+		r.farewell = r.farewell || bytes.HasPrefix(m.Body, severityFatal)
+	}
+	if r.lent != nil {
+		return r.lent.pass(m)
+	}
+	switch m.Type {
 	case wire.TypeCommandComplete:
 		if bytes.HasPrefix(m.Body, tagListen) {
 			r.listening.Store(true)
 		}
-	case wire.TypeReadyForQuery:
-		if len(m.Body) == 1 {
-			r.status.Store(int32(m.Body[0]))
-		}
 	case wire.TypeErrorResponse:
-		r.farewell = r.farewell || bytes.HasPrefix(m.Body, severityFatal)
+		if r.session.overdue.Load() && r.passOverdue(m) {
+			return nil
+		}
 	}
+	out.Forward(m)
+	return nil
+}
+
+// passOverdue rewords the error of a statement that was cancelled because its time had run out; false if m is another one.
+func (r *relay) passOverdue(m wire.Message) bool {
+	report, problem := wire.DecodeReport(m.Body)
+	if problem != nil || report.Code != sqlstate.QueryCanceled {
+		return false
+	}
+	r.session.conn.Out.ErrorResponse(report.Severity, r.session.statementTimeout(report.SQLState()))
+	return true
 }
 
 var (
@@ -280,77 +441,142 @@ var (
 	severityFatal = []byte("SFATAL\x00")
 )
 
-// ready counts a ReadyForQuery and reports whether it was the last that is expected.
-func (r *relay) ready() bool {
+// copyIn follows the server into COPY.
+func (r *relay) copyIn() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.expects > 0 {
-		r.expects--
+	passed, simple := r.owed.copyIn()
+	if r.lent != nil {
+		r.server.Passed(passed)
 	}
-	if r.expects > 0 {
-		r.session.setPhase(phaseActive)
-		return false
+	if !simple {
+		r.open = r.owed.count == 0 // a Sync has to come behind the data
 	}
-	r.sent = r.helping && r.sent
-	if byte(r.status.Load()) == wire.StatusIdle {
-		r.session.setPhase(phaseIdle)
-	} else {
-		r.session.setPhase(phaseIdleInTransaction)
+}
+
+// ready counts a ReadyForQuery and reports whether it was the last that is owed: then it is for the caller to pass on, when
+// the connection rests.
+func (r *relay) ready(m wire.Message) (last bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(m.Body) != 1 {
+		return false, errDesynchronised
 	}
-	return true
+	if r.lent != nil {
+		hidden, err := r.lent.ready(m)
+		if hidden || err != nil {
+			return false, err
+		}
+	}
+	if !r.owed.ready() {
+		return false, errDesynchronised
+	}
+	r.status.Store(int32(m.Body[0]))
+	if r.owed.none() && !r.open {
+		r.sent = r.helping && r.sent
+		r.mixed = false
+		return true, nil
+	}
+	r.session.conn.Out.Forward(m)
+	return false, nil
+}
+
+var errDesynchronised = errors.New("the server's answers do not fit what was asked")
+
+// rest is called when the server has answered everything. In transaction mode the connection goes back to its pool, if it
+// may. mu is held.
+func (r *relay) rest() error {
+	s := r.session
+	if byte(r.status.Load()) != wire.StatusIdle {
+		s.setPhase(phaseIdleInTransaction)
+		return nil
+	}
+	if r.lent != nil {
+		if err := r.lent.rest(); err != nil {
+			return err
+		}
+	}
+	s.setPhase(phaseIdle)
+	return nil
 }
 
 // help starts the helper.
 func (r *relay) help() {
 	r.mu.Lock()
 	r.helping = true
+	up := r.up
+	if r.assist == nil || r.assist.Err() != nil {
+		r.assist, r.stopAssist = context.WithCancel(r.session.working)
+	}
+	ctx := r.assist
 	r.mu.Unlock()
 	r.helper.Add(1)
 	go func() {
 		defer r.helper.Done()
 		defer r.session.recoverHelper()
-		if err := r.helperRun(); err != nil {
+		if err := r.helperRun(ctx, up); err != nil {
 			r.session.stopReading(errServerGone) // wakes the client's goroutine
 		}
 	}()
 }
 
-// helperRun passes what the server sends, until the last ReadyForQuery that is expected.
-func (r *relay) helperRun() error {
+// helperRun passes what the server sends, until all that was asked is answered.
+func (r *relay) helperRun(ctx context.Context, up *wire.Conn) error {
 	s := r.session
 	for {
-		if !r.up.Buffered() || s.conn.Out.Full() {
+		if !up.Buffered() || s.conn.Out.Full() {
 			if err := s.conn.Flush(s.working); err != nil {
 				return err
 			}
 		}
-		m, err := r.up.Read(s.working)
+		m, err := up.Read(ctx)
 		if err != nil {
+			if ctx.Err() != nil && s.working.Err() == nil {
+				return nil // close has asked for it
+			}
 			_ = s.conn.Flush(s.working) // what the server said before it went
 			return err
 		}
-		r.pass(m)
-		if m.Type == wire.TypeReadyForQuery && r.retire() {
-			return nil
+		if m.Type != wire.TypeReadyForQuery {
+			if err := r.pass(m); err != nil {
+				return err
+			}
+			continue
+		}
+		last, err := r.ready(m)
+		if err != nil {
+			return err
+		}
+		if !last {
+			continue
+		}
+		// The last answers leave before the client's goroutine may write again.
+		s.conn.Out.ReadyForQuery(byte(r.status.Load()))
+		if err := s.conn.Flush(s.working); err != nil {
+			return err
+		}
+		done, err := r.retire()
+		if done || err != nil {
+			return err
 		}
 	}
 }
 
-// retire counts a ReadyForQuery and ends the helper if there is nothing more to wait for.
-func (r *relay) retire() bool {
-	if r.ready() && !r.listening.Load() {
-		// The last answers leave before the client's goroutine may write again.
-		if err := r.session.conn.Flush(r.session.working); err != nil {
-			return true
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.expects == 0 {
-			r.helping, r.sent, r.mixed = false, false, false
-			return true
-		}
+// retire ends the helper if nothing more was asked meanwhile.
+func (r *relay) retire() (done bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.owed.none() || r.open {
+		return false, nil
 	}
-	return false
+	if err := r.rest(); err != nil {
+		return false, err
+	}
+	if r.up != nil && r.listening.Load() {
+		return false, nil
+	}
+	r.helping, r.sent, r.mixed = false, false, false
+	return true, nil
 }
 
 var errServerGone = errors.New("the server has gone")
@@ -365,21 +591,76 @@ func (r *relay) clientFailed(err error) {
 }
 
 func (r *relay) serverFailed(err error) {
-	r.close()
 	s := r.session
+	r.abandon()
+	var known *sqlstate.Error
 	switch {
 	case errors.Is(err, errClientGone):
 	case s.working.Err() != nil:
 		s.fatal(s.ended())
+	case errors.As(err, &known):
+		s.fatal(known)
 	case r.farewell:
 		_ = s.conn.Flush(s.working) // the client may have gone as well
 	default:
+		if r.lent != nil && r.lent.failure != nil {
+			s.fatal(r.lent.failure)
+			return
+		}
 		s.fatal(connectionGone(s.database.Policy.Datasources[0]))
 	}
 }
 
-// close ends the helper by ending its connection.
-func (r *relay) close() {
-	_ = r.up.Close()
+// abandon ends the helper by ending its connection, and gives the connection up.
+func (r *relay) abandon() {
+	r.mu.Lock()
+	if r.server != nil {
+		r.server.Kill()
+	}
+	r.mu.Unlock()
 	r.helper.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.discard()
+}
+
+// close gives the connection back if nothing is under way on it and it can be made as it was; else it is given up.
+func (r *relay) close() {
+	r.mu.Lock()
+	if r.stopAssist != nil {
+		r.stopAssist()
+	}
+	atRest := r.server != nil && r.owed.none() && !r.open && byte(r.status.Load()) == wire.StatusIdle && !r.farewell
+	r.mu.Unlock()
+	if !atRest {
+		r.abandon()
+		return
+	}
+	r.helper.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.server == nil {
+		return
+	}
+	if err := r.reset(); err != nil {
+		r.session.log.Debug("a server connection was not reset", "error", err)
+		r.discard()
+		return
+	}
+	r.pool.Release(r.unlink())
+}
+
+// reset makes the connection as it was when it was dialled.
+func (r *relay) reset() error {
+	ctx, cancel := context.WithTimeout(r.session.working, farewellTimeout)
+	defer cancel()
+	if r.up.Out.Len() > 0 {
+		return errDesynchronised
+	}
+	if err := r.server.Exec(ctx, "DISCARD ALL"); err != nil {
+		return err
+	}
+	r.server.DroppedStatements()
+	r.server.Applied, r.server.Unknown = nil, false
+	return nil
 }

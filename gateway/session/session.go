@@ -56,8 +56,9 @@ type Session struct {
 	datum   *datum.Settings // as datumSettings made it, at settings.version datumAt
 	datumAt uint64
 	tx      transaction
-	mu      sync.Mutex // guards servers for Cancel
+	mu      sync.Mutex // guards servers and linked for Cancel
 	servers map[string]*server
+	linked  *pool.Server // the relay's
 	claim   pool.Claim
 	// forShards and forLogical are what servers must be set to, at settings.version forServersAt; nil is not made yet.
 	forShards, forLogical *pool.Settings
@@ -152,6 +153,9 @@ func (s *Session) Cancel(ctx context.Context) {
 	requests := make(map[string]func(context.Context) error, len(s.servers))
 	for datasource, sv := range s.servers {
 		requests[datasource] = sv.Server.PrepareCancel()
+	}
+	if s.linked != nil {
+		requests[s.linked.Datasource()] = s.linked.PrepareCancel()
 	}
 	s.mu.Unlock()
 	for datasource, request := range requests {

@@ -39,6 +39,13 @@ func DecodeBind(bytes []byte) (Bind, *sqlstate.Error) {
 	return m, nil
 }
 
+// BindNames reads the names of a Bind message, and what follows them; false if they are not there. All of them alias bytes.
+func BindNames(bytes []byte) (portal, statement, rest []byte, ok bool) {
+	b := body{rest: bytes}
+	portal, statement = b.text(), b.text()
+	return portal, statement, b.rest, b.err == nil
+}
+
 // Bind starts a Bind message. The caller gives each of params values to the builder and then calls Finish. At most
 // ParamsMax parameters and formats; no formats means text, one holds for all.
 func (o *Output) Bind(portal, statement string, paramFormats []int16, params int) BindBuilder {

@@ -46,3 +46,14 @@ func (o *Output) Parse(name, sql string, paramOIDs []uint32) {
 	}
 	o.end(start)
 }
+
+// ParseUnnamed appends the Parse message that p is a view of, but for the name.
+func (o *Output) ParseUnnamed(p Parse) {
+	start := o.begin(TypeParse)
+	o.byte(0)
+	o.bytes(p.SQL)
+	o.byte(0)
+	o.count(p.NumParams())
+	o.bytes(p.oids)
+	o.end(start)
+}

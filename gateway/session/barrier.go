@@ -1,0 +1,107 @@
+package session
+
+import (
+	"github.com/portcullisdb/portcullis/gateway/wire"
+)
+
+// barriers follows, in order, what was sent to a server that it answers with ReadyForQuery. COPY makes that less simple than
+// a count: while it reads data, the server passes over Sync (src/backend/commands/copyfromparse.c, CopyGetData), and the
+// client may have sent data and Sync before it knows that COPY has begun. So the ends of data are kept in the row.
+type barriers struct {
+	kinds []byte // of what is outstanding, oldest first: TypeSync, TypeQuery, TypeFunctionCall, or copyEnd
+	next  int    // the oldest in kinds
+	count int    // without the copyEnds
+	// copying: the server reads COPY data, and the client has not ended it yet.
+	copying bool
+	// doubtful: the client has broken the protocol in COPY, and nobody knows any more how many answers will come.
+	doubtful bool
+}
+
+// copyEnd marks CopyDone or CopyFail.
+const copyEnd = wire.TypeCopyDone
+
+// none reports that nothing is outstanding.
+func (b *barriers) none() bool { return b.count == 0 && !b.copying && !b.doubtful }
+
+// sent takes note of a message that goes to the server, and reports whether it will be answered by ReadyForQuery.
+func (b *barriers) sent(t wire.Type) (counted bool) {
+	if b.copying {
+		switch t {
+		case wire.TypeCopyDone, wire.TypeCopyFail:
+			b.copying = false
+		case wire.TypeCopyData, wire.TypeSync, wire.TypeFlush:
+		default:
+			b.copying, b.doubtful = false, true
+		}
+		return false
+	}
+	switch t {
+	case wire.TypeSync, wire.TypeQuery, wire.TypeFunctionCall:
+		b.push(t)
+		b.count++
+		return true
+	case wire.TypeCopyDone, wire.TypeCopyFail:
+		if b.count > 0 {
+			b.push(copyEnd)
+		}
+	}
+	return false
+}
+
+func (b *barriers) push(kind byte) {
+	if b.next == len(b.kinds) {
+		b.kinds, b.next = b.kinds[:0], 0
+	}
+	b.kinds = append(b.kinds, kind)
+}
+
+// ready takes note of ReadyForQuery; false if nothing asked for it.
+func (b *barriers) ready() bool {
+	if b.doubtful {
+		b.count = max(b.count-1, 0)
+		return true
+	}
+	b.copying = false
+	for b.next < len(b.kinds) {
+		kind := b.kinds[b.next]
+		b.next++
+		if kind != copyEnd {
+			b.count--
+			return true
+		}
+	}
+	return false
+}
+
+// copyIn takes note of CopyInResponse, and returns how many of the Syncs that were sent the server passes over. simple
+// reports that a Query has begun the COPY: its ReadyForQuery comes without Sync.
+func (b *barriers) copyIn() (passed int, simple bool) {
+	at := b.next
+	for at < len(b.kinds) && b.kinds[at] == copyEnd {
+		at++ // it was sent when there was nothing to copy
+	}
+	if at < len(b.kinds) && b.kinds[at] == wire.TypeQuery {
+		simple = true
+		at++
+	}
+	end := at
+	for ; end < len(b.kinds); end++ {
+		if b.kinds[end] == copyEnd {
+			b.kinds = append(b.kinds[:at], b.kinds[end+1:]...)
+			b.count -= passed
+			return passed, simple
+		}
+		if b.kinds[end] != wire.TypeSync {
+			b.doubtful = true
+			return 0, simple
+		}
+		passed++
+	}
+	b.kinds = b.kinds[:at]
+	b.count -= passed
+	b.copying = true
+	return passed, simple
+}
+
+// failed takes note of ErrorResponse: the server reads no data any more.
+func (b *barriers) failed() { b.copying = false }

@@ -1,0 +1,654 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/portcullisdb/portcullis/gateway/pool"
+	"github.com/portcullisdb/portcullis/gateway/wire"
+	"github.com/portcullisdb/portcullis/rewrite/effect"
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+)
+
+// lender is what the relay of transaction mode knows beside that of session mode: what belongs to the client and has to be
+// there on whichever connection it gets. The client's settings are a snapshot that is put on a connection when it is linked.
+// Its prepared statements have names of the gateway's on servers, and are made there when they are used. What cannot be
+// carried pins the connection to the session.
+//
+// A lender is guarded by the relay's mu, but for what only the reader of the server's messages uses.
+type lender struct {
+	relay    *relay
+	settings *pool.Settings // what the session has set; nil is nothing
+	startup  *pool.Settings // what it asked for at its start; RESET returns to that
+	custom   []string       // names of settings that pg_settings may not list
+
+	effects effect.Effects // of what was sent since the connection was last known to be clean
+	pins    effect.Effects // what is on the connection that cannot be carried; 0 is nothing
+
+	statements namespace
+	refusals   []refusal
+
+	// The reader's: prologue is how many ReadyForQuery belong to what link has sent; failure is an error among its answers.
+	prologue int
+	failure  *sqlstate.Error
+}
+
+// refusal is an error of the gateway's own in a pipeline. The server is made to fail in its place, so that all that follows
+// from an error follows; and its error is replaced.
+type refusal struct {
+	segment uint64
+	err     *sqlstate.Error
+}
+
+// refusalName stands where the server is to fail. It is in no other message of ours.
+const refusalName = pool.StatementPrefix + "refusal"
+
+func newLender(r *relay) *lender {
+	l := &lender{relay: r}
+	l.statements.lender = l
+	return l
+}
+
+// parameters returns what the client is told at its start. It is known of an earlier session that started with the same
+// parameters, or else a server is asked, which also judges them.
+func (l *lender) parameters() ([]pool.Parameter, *sqlstate.Error) {
+	s := l.relay.session
+	startup, err := l.startupSettings()
+	if err != nil {
+		return nil, err
+	}
+	settings := s.database.welcomes.share(startup)
+	l.startup, l.settings = settings, settings
+	if known := s.database.welcomes.find(settings); known != nil {
+		return known, nil
+	}
+	if err := l.link(); err != nil {
+		return nil, err
+	}
+	if err := l.ask(); err != nil {
+		l.relay.discard()
+		s.log.Error("could not connect", "datasource", s.database.Policy.Datasources[0], "error", err)
+		return nil, connectionGone(s.database.Policy.Datasources[0])
+	}
+	if l.failure != nil {
+		l.relay.discard()
+		return nil, l.failure
+	}
+	parameters := reported(l.relay.server)
+	s.database.welcomes.keep(settings, parameters)
+	l.give()
+	return parameters, nil
+}
+
+// startupSettings reads the startup packet as settings, by names in lower case.
+func (l *lender) startupSettings() (map[string]string, *sqlstate.Error) {
+	s := l.relay.session
+	values := map[string]string{}
+	set := func(name, value string) *sqlstate.Error {
+		values[strings.ToLower(name)] = value
+		return nil
+	}
+	if err := parseOptions(s.startup.Parameters["options"], set); err != nil {
+		return nil, err
+	}
+	for name, value := range s.startup.Parameters {
+		if name != "options" && name != "replication" {
+			_ = set(name, value)
+		}
+	}
+	if role := s.database.Pooling.role(s.user.Name); role != "" {
+		values[settingRole] = role
+	}
+	if !effect.ASCIISafe(values[settingEncoding]) {
+		l.pins = effect.Settings
+	}
+	return values, nil
+}
+
+// Settings that are treated on their own.
+const (
+	settingRole     = "role"
+	settingEncoding = "client_encoding"
+	settingPath     = "search_path"
+)
+
+// link takes a connection from the pool and queues what makes it the session's.
+func (l *lender) link() *sqlstate.Error {
+	r := l.relay
+	if err := r.acquire(); err != nil {
+		return err
+	}
+	server := r.server
+	l.prologue, l.failure, l.statements.unnamedHere = 0, nil, false
+	server.LastSession = r.session.pid
+	r.session.busy.Store(true)
+	l.apply()
+	return nil
+}
+
+// apply queues the settings in which the linked connection differs from the session.
+func (l *lender) apply() {
+	server := l.relay.server
+	if server.Applied == l.settings && !server.Unknown {
+		return
+	}
+	var have, want map[string]string
+	if server.Applied != nil {
+		have = server.Applied.Values
+	}
+	if l.settings != nil {
+		want = l.settings.Values
+	}
+	if server.Unknown {
+		l.command("RESET ALL")
+		have = map[string]string{settingRole: have[settingRole]}
+	}
+	// The encoding first, because it decides how the others are read; and a role may not be allowed to set them.
+	for _, names := range [][]string{{settingRole}, {settingEncoding}} {
+		for _, name := range names {
+			if before, known := have[name]; known && before != want[name] {
+				l.command("SELECT pg_catalog.set_config('" + name + "', NULL, false)")
+				have = without(have, name)
+			}
+		}
+	}
+	if value, ok := want[settingEncoding]; ok && have[settingEncoding] != value {
+		l.command("SELECT pg_catalog.set_config('" + settingEncoding + "', " + quoteLiteral(value) + ", false)")
+	}
+	if calls := differences(have, want); len(calls) > 0 {
+		l.command("SELECT " + strings.Join(calls, ", "))
+	}
+	server.Applied, server.Unknown = l.settings, false
+}
+
+func without(values map[string]string, name string) map[string]string {
+	values = maps.Clone(values)
+	delete(values, name)
+	return values
+}
+
+// differences returns the calls that lead from one set of values to another, but for client_encoding. The role comes last.
+func differences(have, want map[string]string) []string {
+	var calls []string
+	for _, name := range slices.Sorted(maps.Keys(have)) {
+		if _, kept := want[name]; !kept && name != settingEncoding {
+			calls = append(calls, "pg_catalog.set_config("+quoteLiteral(name)+", NULL, false)")
+		}
+	}
+	names := slices.Sorted(maps.Keys(want))
+	set := func(name string) {
+		if before, known := have[name]; name != settingEncoding && (!known || before != want[name]) {
+			calls = append(calls, "pg_catalog.set_config("+quoteLiteral(name)+", "+quoteLiteral(want[name])+", false)")
+		}
+	}
+	for _, name := range names {
+		if name != settingRole {
+			set(name)
+		}
+	}
+	if _, ok := want[settingRole]; ok {
+		set(settingRole)
+	}
+	return calls
+}
+
+// command queues a statement of the gateway's own, whose answers are for nobody.
+func (l *lender) command(sql string) {
+	l.relay.up.Out.Query(sql)
+	l.relay.server.Asked()
+	l.prologue++
+}
+
+// ask sends what is queued and reads the answers to commands.
+func (l *lender) ask() error {
+	r := l.relay
+	ctx, cancel := context.WithTimeout(r.session.working, r.session.options.Limits.withDefaults().ConnectTimeout)
+	defer cancel()
+	if err := r.up.Flush(ctx); err != nil {
+		return err
+	}
+	for l.prologue > 0 {
+		m, err := r.up.Read(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := l.note(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// note takes note of a message of the server's and reports whether it is hidden from the client, because it belongs to
+// something of the gateway's own.
+func (l *lender) note(m wire.Message) (hidden bool, err error) {
+	own, err := l.relay.server.Note(m)
+	if err != nil || own {
+		return own, err
+	}
+	if l.prologue == 0 {
+		return false, nil
+	}
+	switch m.Type {
+	case wire.TypeReadyForQuery:
+		l.prologue--
+	case wire.TypeErrorResponse:
+		if report, problem := wire.DecodeReport(m.Body); problem == nil && l.failure == nil {
+			l.failure = report.SQLState()
+		}
+	case wire.TypeNotificationResponse:
+		return false, nil
+	}
+	return true, nil
+}
+
+// hidden reports whether the rows that come are the gateway's own.
+func (l *lender) hidden() bool { return l.prologue > 0 }
+
+// give lets go of the connection: it goes back to the pool as it is, with the session's settings on it. mu is held, or
+// nobody else is there yet.
+func (l *lender) give() {
+	r := l.relay
+	r.session.busy.Store(false)
+	r.pool.Release(r.unlink())
+}
+
+// forward queues a client's message. mu is held.
+func (l *lender) forward(m wire.Message) {
+	r := l.relay
+	if r.owed.copying {
+		r.up.Out.Forward(m)
+		if r.owed.sent(m.Type) {
+			r.server.Asked()
+		}
+		return
+	}
+	switch m.Type {
+	case wire.TypeQuery:
+		l.query(m)
+	case wire.TypeParse:
+		l.statements.parse(m)
+	case wire.TypeBind:
+		l.statements.bind(m)
+	case wire.TypeDescribe:
+		l.statements.describe(m)
+	case wire.TypeClose:
+		l.statements.close(m)
+	case wire.TypeFunctionCall:
+		l.effects |= effect.Unknown
+		r.up.Out.Forward(m)
+	default:
+		r.up.Out.Forward(m)
+	}
+	if r.owed.sent(m.Type) {
+		r.server.Asked()
+	}
+}
+
+// query queues a Query.
+func (l *lender) query(m wire.Message) {
+	l.statements.forgetUnnamed()
+	text, problem := wire.DecodeQuery(m.Body)
+	if problem != nil {
+		l.relay.up.Out.Forward(m) // the server's to refuse
+		return
+	}
+	effects := effect.Of(text)
+	if err := l.admit(effects, text); err != nil {
+		l.refuse(err)
+		l.relay.up.Out.Query(refusalName)
+		return
+	}
+	l.learn(effects, text)
+	l.effects |= effects
+	if effects&(effect.Execute|effect.Deallocate) != 0 && l.statements.rewrite(text, effects) {
+		return
+	}
+	l.relay.up.Out.Forward(m)
+}
+
+// admit refuses what may not be sent.
+func (l *lender) admit(effects effect.Effects, text []byte) *sqlstate.Error {
+	pooling := &l.relay.session.database.Pooling
+	if pooling.RefuseState {
+		for _, p := range pinReasons {
+			if effects&p.effect != 0 {
+				return sqlstate.New(sqlstate.FeatureNotSupported, "%s cannot be used in transaction mode", p.what).
+					WithRule("session-state").
+					WithHint("Connect to a database or as a user of pool.mode session, or set pool.session_state to pin.")
+			}
+		}
+	}
+	if pooling.Backend == BackendSetRole && effects&effect.Role != 0 && changesRole(effects, text) {
+		return sqlstate.New(sqlstate.InsufficientPrivilege, "the role of the session cannot be changed").
+			WithRule("set-role").WithHint("Each client has the role of its own name here.")
+	}
+	return nil
+}
+
+// changesRole reports whether a text that might change the role names it, or hides what it names.
+func changesRole(effects effect.Effects, text []byte) bool {
+	names, known := effect.SettingNames(text)
+	return !known || effects&effect.Discard != 0 || slices.ContainsFunc(names, func(name string) bool {
+		return strings.EqualFold(name, settingRole) || strings.EqualFold(name, "session_authorization")
+	}) || bytes.Contains(bytes.ToLower(text), []byte("authorization"))
+}
+
+// pinReasons are what binds a session to a connection, and what it is called.
+var pinReasons = []struct {
+	effect effect.Effects
+	name   string // in the probe's answer
+	what   string
+}{
+	{effect.Listen, "listen", "LISTEN"},
+	{effect.Temporary, "temporary", "a temporary table"},
+	{effect.Hold, "hold", "a cursor WITH HOLD"},
+	{effect.Advisory, "advisory", "an advisory lock of the session"},
+	{effect.Prepare, "prepared", "PREPARE by SQL"},
+}
+
+// learn takes note of the settings that a text names.
+func (l *lender) learn(effects effect.Effects, text []byte) {
+	if effects&effect.Settings == 0 {
+		return
+	}
+	names, known := effect.SettingNames(text)
+	for _, name := range names {
+		if name = strings.ToLower(name); strings.Contains(name, ".") && !slices.Contains(l.custom, name) {
+			l.custom = append(l.custom, name)
+		}
+	}
+	if !known || len(l.custom) > customMax {
+		l.pins |= effect.Settings // what is set is not known by name, so it cannot be asked for
+	}
+}
+
+// customMax is the number of settings with names of their own ("app.user") that a session can carry with it.
+const customMax = 100
+
+// refuse queues the gateway's own error. What makes the server fail has to be queued with it.
+func (l *lender) refuse(err *sqlstate.Error) {
+	l.refusals = append(l.refusals, refusal{l.relay.server.AskedFor(), err})
+}
+
+// pass queues a message of the server's for the client, unless it is the gateway's own affair.
+func (l *lender) pass(m wire.Message) error {
+	r := l.relay
+	switch m.Type {
+	case wire.TypeParseComplete, wire.TypeCloseComplete, wire.TypeErrorResponse, wire.TypeParameterStatus:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		hidden, err := l.note(m)
+		if hidden || err != nil {
+			return err
+		}
+		switch m.Type {
+		case wire.TypeErrorResponse:
+			l.passError(m)
+			return nil
+		case wire.TypeParseComplete, wire.TypeCloseComplete:
+			if emulated := l.statements.answered(); emulated {
+				r.session.conn.Out.ParseComplete()
+				return nil
+			}
+		}
+	case wire.TypeCommandComplete:
+		if l.hidden() {
+			return nil
+		}
+		if bytes.HasPrefix(m.Body, tagDiscardAll) || bytes.HasPrefix(m.Body, tagDeallocateAll) {
+			r.mu.Lock()
+			r.server.DroppedStatements()
+			l.statements.clear()
+			r.mu.Unlock()
+		}
+	case wire.TypeNotificationResponse:
+	default:
+		if l.hidden() {
+			return nil
+		}
+	}
+	r.session.conn.Out.Forward(m)
+	return nil
+}
+
+var (
+	tagDiscardAll    = []byte("DISCARD ALL\x00")
+	tagDeallocateAll = []byte("DEALLOCATE ALL\x00")
+)
+
+// passError passes an error on, the gateway's own in place of the one that it has brought about.
+func (l *lender) passError(m wire.Message) {
+	r := l.relay
+	out := &r.session.conn.Out
+	switch {
+	case len(l.refusals) > 0 && bytes.Contains(m.Body, []byte(refusalName)):
+		out.ErrorResponse(wire.SeverityError, l.refusals[0].err)
+		l.refusals = l.refusals[1:]
+	case r.session.overdue.Load() && r.passOverdue(m):
+	default:
+		if bytes.Contains(m.Body, []byte(pool.StatementPrefix)) && bytes.Contains(m.Body, codeNoStatement) {
+			r.server.DroppedStatements() // by something that was not seen: it heals
+		}
+		out.Forward(m)
+	}
+}
+
+var codeNoStatement = []byte("\x00C" + "26000\x00")
+
+// ready takes note of ReadyForQuery. mu is held.
+func (l *lender) ready(m wire.Message) (hidden bool, err error) {
+	if hidden, err = l.note(m); err != nil {
+		return hidden, err
+	}
+	if l.failure != nil {
+		return true, l.failure
+	}
+	answered := l.relay.server.Answered()
+	l.statements.passedOver(answered)
+	for len(l.refusals) > 0 && l.refusals[0].segment < answered {
+		l.refusals = l.refusals[1:]
+	}
+	return hidden, nil
+}
+
+// rest gives the connection back, unless something is on it that has to stay. mu is held.
+func (l *lender) rest() error {
+	if l.effects&effect.State != 0 || l.pins != 0 && l.effects&effect.Clean != 0 {
+		if err := l.settle(); err != nil {
+			return err
+		}
+	}
+	l.effects = 0
+	if l.pins == 0 {
+		l.give()
+	}
+	return nil
+}
+
+// settle asks the server what the session has left on the connection: its settings become the session's, and the rest
+// decides whether it can go.
+func (l *lender) settle() error {
+	r := l.relay
+	found, err := l.probe()
+	if err != nil {
+		return err
+	}
+	settings := found.settings
+	if l.startup != nil {
+		for name, value := range l.startup.Values {
+			if _, kept := found.settings[name]; !kept { // it was reset to the pool's own value, and not to the client's
+				if len(settings) == len(found.settings) {
+					settings = maps.Clone(settings)
+				}
+				settings[name] = value
+			}
+		}
+	}
+	if l.settings == nil || !maps.Equal(l.settings.Values, settings) {
+		l.settings = r.session.database.welcomes.share(settings)
+	}
+	r.server.Applied = l.settings
+	missing := len(settings) != len(found.settings)
+	if missing {
+		r.server.Applied = &pool.Settings{Values: found.settings}
+	}
+	r.server.Unknown = r.server.Unknown || l.effects&effect.Unknown != 0
+	keep := l.pins & effect.Settings
+	if l.effects&effect.Discard != 0 {
+		keep = 0
+	}
+	if !effect.ASCIISafe(settings[settingEncoding]) || strings.Contains(settings[settingPath], "pg_temp") ||
+		settings["standard_conforming_strings"] == "off" {
+		keep = effect.Settings
+	}
+	l.pins = found.pins | keep
+	r.listening.Store(l.pins&effect.Listen != 0)
+	if l.pins != 0 && r.session.database.Pooling.RefuseState {
+		return sqlstate.New(sqlstate.FeatureNotSupported, "the session left something on its server connection that transaction mode cannot keep").
+			WithRule("session-state").WithHint("Connect to a database or as a user of pool.mode session, or set pool.session_state to pin.")
+	}
+	if !missing {
+		return nil
+	}
+	unknown := r.server.Unknown
+	r.server.Unknown = false // what nobody knows of is reset when the connection goes
+	l.apply()
+	r.server.Unknown = unknown
+	return l.reapply()
+}
+
+// reapply sends the settings that apply has queued; what the client is told of changes.
+func (l *lender) reapply() error {
+	r := l.relay
+	if err := r.up.Flush(r.session.working); err != nil {
+		return err
+	}
+	for l.prologue > 0 {
+		m, err := r.up.Read(r.session.working)
+		if err != nil {
+			return err
+		}
+		if _, err := l.note(m); err != nil {
+			return err
+		}
+		if m.Type == wire.TypeParameterStatus {
+			r.session.conn.Out.Forward(m)
+		}
+	}
+	if l.failure != nil {
+		return l.failure
+	}
+	return nil
+}
+
+// leftovers is what a probe has found on a connection.
+type leftovers struct {
+	settings map[string]string // by name in lower case
+	pins     effect.Effects
+}
+
+// probe asks the server what is on the connection.
+func (l *lender) probe() (leftovers, error) {
+	r := l.relay
+	found := leftovers{settings: map[string]string{}}
+	r.up.Out.Query(l.probeSQL())
+	r.server.Asked()
+	if err := r.up.Flush(r.session.working); err != nil {
+		return found, err
+	}
+	failed := false
+	for {
+		m, err := r.up.Read(r.session.working)
+		if err != nil {
+			return found, err
+		}
+		if _, err := r.server.Note(m); err != nil {
+			return found, err
+		}
+		switch m.Type {
+		case wire.TypeDataRow:
+			err = found.row(m.Body)
+		case wire.TypeErrorResponse:
+			// It is not known what there is: all of it stays with the session.
+			failed = true
+		case wire.TypeNotificationResponse, wire.TypeParameterStatus:
+			r.session.conn.Out.Forward(m)
+		case wire.TypeReadyForQuery:
+			if failed {
+				if l.settings != nil {
+					found.settings = maps.Clone(l.settings.Values)
+				}
+				found.pins |= effect.Unknown
+			}
+			return found, nil
+		}
+		if err != nil {
+			return found, err
+		}
+	}
+}
+
+// probeSQL lists what outlives a transaction on a connection. Operators are named with their schema, because search_path is
+// the client's.
+func (l *lender) probeSQL() string {
+	var names strings.Builder
+	names.WriteString("'" + settingRole + "'")
+	for _, name := range l.custom {
+		names.WriteString(", " + quoteLiteral(name))
+	}
+	return probeHead + names.String() + probeTail
+}
+
+const (
+	probeHead = `SELECT 'setting', pg_catalog.lower(s.name), pg_catalog.current_setting(s.name)
+  FROM pg_catalog.pg_settings s
+ WHERE s.source OPERATOR(pg_catalog.=) 'session' AND s.name NOT LIKE 'transaction\_%'
+UNION ALL SELECT 'setting', n, pg_catalog.current_setting(n, true)
+  FROM pg_catalog.unnest(ARRAY[`
+	probeTail = `]::pg_catalog.text[]) AS n
+UNION ALL SELECT 'pin', 'listen', NULL WHERE EXISTS (SELECT FROM pg_catalog.pg_listening_channels())
+UNION ALL SELECT 'pin', 'temporary', NULL WHERE pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
+  AND (EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())
+    OR EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())
+    OR EXISTS (SELECT FROM pg_catalog.pg_type WHERE typnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()))
+UNION ALL SELECT 'pin', 'hold', NULL WHERE EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)
+UNION ALL SELECT 'pin', 'advisory', NULL WHERE EXISTS (SELECT FROM pg_catalog.pg_locks
+  WHERE locktype OPERATOR(pg_catalog.=) 'advisory' AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())
+UNION ALL SELECT 'pin', 'prepared', NULL WHERE EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)`
+)
+
+const probeColumns = 3
+
+// row takes one row of a probe's answer.
+func (f *leftovers) row(body []byte) error {
+	fields, problem := wire.DecodeDataRow(body)
+	if problem != nil {
+		return problem
+	}
+	if fields.Len() != probeColumns {
+		return errors.New("the answer to a question of the gateway's has another shape")
+	}
+	var texts [probeColumns]string
+	known := false
+	for i := range texts {
+		value, _ := fields.Next()
+		texts[i], known = string(value), value != nil
+	}
+	switch {
+	case texts[0] == "pin":
+		for _, p := range pinReasons {
+			if p.name == texts[1] {
+				f.pins |= p.effect
+			}
+		}
+	case !known, texts[1] == settingRole && texts[2] == "none":
+	default:
+		f.settings[texts[1]] = texts[2]
+	}
+	return nil
+}

@@ -1,0 +1,270 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/portcullisdb/portcullis/config/policy"
+	"github.com/portcullisdb/portcullis/gateway/pool"
+)
+
+// lendingGateway serves a transparent database in transaction mode with at most serversMax connections.
+func lendingGateway(t testing.TB, serversMax int) *testGateway {
+	g := newGateway(t, &policy.Database{Name: "plain", Datasources: []string{"ds_0"}}, map[string]string{"ds_0": "plain"})
+	g.database.Pooling.Mode = ModeTransaction
+	g.limitServers("ds_0", serversMax)
+	return g
+}
+
+func (g *testGateway) connectWith(t testing.TB, parameters string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(testContext(t), g.url()+parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(testContext(t)) })
+	return conn
+}
+
+func text(t testing.TB, conn *pgx.Conn, sql string, args ...any) string {
+	t.Helper()
+	var v *string
+	if err := conn.QueryRow(testContext(t), sql, args...).Scan(&v); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	if v == nil {
+		return "NULL"
+	}
+	return *v
+}
+
+// waitUsed waits until so many connections are in somebody's hands.
+func (g *testGateway) waitUsed(t testing.TB, want int) {
+	t.Helper()
+	used := -1
+	for range 200 {
+		if used = g.pools["ds_0"].Stats().Used; used == want {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d connections are held, not %d", used, want)
+}
+
+// Many clients share one connection: each finds its own settings on it, and nothing of another's.
+func TestSettingsFollowTheirSession(t *testing.T) {
+	g := lendingGateway(t, 1)
+	alice := g.connectWith(t, "&application_name=alice&options=-c%20work_mem%3D5MB")
+	bob := g.connectWith(t, "&application_name=bob")
+	plain := g.connect(t)
+	defaultMemory := text(t, plain, "SHOW work_mem")
+	mustExec(t, alice, "SET app.who = 'Alice'; SET TimeZone = 'Asia/Tokyo'")
+	mustExec(t, bob, "SET search_path = pg_catalog, public")
+	mustExec(t, bob, "SELECT set_config('app.who', $1, false)", "Bob")
+	for range 3 {
+		for _, c := range []struct {
+			conn      *pgx.Conn
+			sql, want string
+		}{
+			{alice, "SHOW application_name", "alice"}, {bob, "SHOW application_name", "bob"},
+			{alice, "SHOW work_mem", "5MB"}, {bob, "SHOW work_mem", defaultMemory}, {plain, "SHOW work_mem", defaultMemory},
+			{alice, "SHOW TimeZone", "Asia/Tokyo"}, {plain, "SELECT (current_setting('TimeZone') <> 'Asia/Tokyo')::text", "true"},
+			{bob, "SHOW search_path", "pg_catalog, public"}, {alice, "SHOW search_path", `"$user", public`},
+			{alice, "SELECT current_setting('app.who')", "Alice"}, {bob, "SELECT current_setting('app.who')", "Bob"},
+			{plain, "SELECT coalesce(nullif(current_setting('app.who', true), ''), 'none')", "none"},
+		} {
+			if got := text(t, c.conn, c.sql); got != c.want {
+				t.Errorf("%s: %q, not %q", c.sql, got, c.want)
+			}
+		}
+	}
+	mustExec(t, alice, "RESET work_mem")
+	if got := text(t, alice, "SHOW work_mem"); got != "5MB" {
+		t.Errorf("RESET returns to %q, not to what the client started with", got)
+	}
+	mustExec(t, alice, "SET work_mem = '9MB'")
+	if _, err := alice.Exec(testContext(t), "DISCARD ALL", pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Error(err)
+	}
+	for sql, want := range map[string]string{"SHOW work_mem": "5MB", "SHOW application_name": "alice"} {
+		if got := text(t, alice, sql, pgx.QueryExecModeSimpleProtocol); got != want {
+			t.Errorf("%s after DISCARD ALL: %q, not %q", sql, got, want)
+		}
+	}
+	// What a transaction rolls back was never set.
+	mustExec(t, bob, "BEGIN; SET work_mem = '7MB'; ROLLBACK")
+	mustExec(t, bob, "BEGIN; SET LOCAL work_mem = '8MB'; COMMIT")
+	mustExec(t, bob, "BEGIN; SAVEPOINT a; SET work_mem = '6MB'; ROLLBACK TO a; COMMIT")
+	mustExec(t, plain, "SELECT 1")
+	if got := text(t, bob, "SHOW work_mem"); got != defaultMemory {
+		t.Errorf("after ROLLBACK: %q", got)
+	}
+	// What a function sets is found too, and goes no further.
+	mustExec(t, plain, `CREATE OR REPLACE FUNCTION set_it(v text) RETURNS void LANGUAGE plpgsql AS
+		$$ BEGIN PERFORM set_config('work_mem', v, false); PERFORM set_config('app.hidden', v, false); END $$`)
+	mustExec(t, bob, "SELECT set_it('3MB')")
+	if got := text(t, plain, "SELECT current_setting('work_mem') || ' ' || coalesce(current_setting('app.hidden', true), '')"); got != defaultMemory+" " {
+		t.Errorf("another session's function has set %q", got)
+	}
+	if got := text(t, bob, "SHOW work_mem"); got != "3MB" {
+		t.Errorf("what a function has set: %q", got)
+	}
+}
+
+// Prepared statements are the client's, by its names, on whichever connection it gets.
+func TestPreparedStatementsFollowTheirSession(t *testing.T) {
+	g := lendingGateway(t, 1)
+	a, b := g.connect(t), g.connect(t)
+	ctx := testContext(t)
+	for i, conn := range []*pgx.Conn{a, b} {
+		if _, err := conn.Prepare(ctx, "same", fmt.Sprintf("SELECT $1::int4 * %d", i+2)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		for i, conn := range []*pgx.Conn{a, b} {
+			var n int
+			if err := conn.QueryRow(ctx, "same", 10).Scan(&n); err != nil || n != 10*(i+2) {
+				t.Errorf("%d: %d %v", i, n, err)
+			}
+		}
+	}
+	raw := a.PgConn()
+	if _, err := raw.Prepare(ctx, "same", "SELECT 1", nil); code(err) != "42P05" {
+		t.Errorf("a name twice: %v", err)
+	}
+	if err := a.Deallocate(ctx, "same"); err != nil {
+		t.Error(err)
+	}
+	if r := raw.ExecPrepared(ctx, "same", nil, nil, nil).Read(); code(r.Err) != "26000" ||
+		!strings.Contains(r.Err.Error(), `"same"`) {
+		t.Errorf("a name that is gone: %v", r.Err)
+	}
+	if r := raw.ExecPrepared(ctx, pool.StatementPrefix+"1", nil, nil, nil).Read(); code(r.Err) != "26000" {
+		t.Errorf("another one's statement: %v", r.Err)
+	}
+	if _, err := raw.Prepare(ctx, "same", "SELECT 5", nil); err != nil {
+		t.Error(err)
+	}
+	// A statement that fails to be prepared does not exist afterwards.
+	if _, err := raw.Prepare(ctx, "bad", "SELEC", nil); code(err) != "42601" {
+		t.Error(err)
+	}
+	if r := raw.ExecPrepared(ctx, "bad", nil, nil, nil).Read(); code(r.Err) != "26000" {
+		t.Errorf("a statement that failed: %v", r.Err)
+	}
+	mustExec(t, a, "DISCARD ALL")
+	if r := raw.ExecPrepared(ctx, "same", nil, nil, nil).Read(); code(r.Err) != "26000" {
+		t.Errorf("after DISCARD ALL: %v", r.Err)
+	}
+	var n int
+	if err := b.QueryRow(ctx, "same", 10).Scan(&n); err != nil || n != 30 {
+		t.Errorf("another session's DISCARD ALL: %d %v", n, err)
+	}
+}
+
+// What cannot be carried binds the client to its connection, for as long as it is there.
+func TestStatePinsItsSession(t *testing.T) {
+	for _, c := range []struct{ name, make, check, want, clear string }{
+		{"temporary table", "CREATE TEMP TABLE mine AS SELECT 'x'::text AS v", "SELECT v FROM mine", "x", "DROP TABLE mine"},
+		{"advisory lock", "SELECT pg_advisory_lock(42)",
+			"SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()", "1",
+			"SELECT pg_advisory_unlock(42)"},
+		{"cursor with hold", "DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT 'h'::text", "FETCH FIRST FROM c", "h", "CLOSE c"},
+		{"listen", "LISTEN news", "SELECT pg_listening_channels()", "news", "UNLISTEN *"},
+		{"prepare", "PREPARE p AS SELECT 'p'::text", "EXECUTE p", "p", "DEALLOCATE p"},
+		{"a lock in a block of code", "DO $$ BEGIN PERFORM pg_advisory_lock(43); END $$",
+			"SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()", "1",
+			"SELECT pg_advisory_unlock_all()"},
+		{"a temporary table by search_path", "SET search_path = pg_temp; CREATE TABLE mine2 AS SELECT 'y'::text AS v",
+			"SELECT v FROM pg_temp.mine2", "y", "DISCARD ALL"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := lendingGateway(t, 2)
+			pinned, other := g.connect(t), g.connect(t)
+			simple := func(conn *pgx.Conn, sql string) string {
+				rows, err := conn.PgConn().Exec(testContext(t), sql).ReadAll()
+				if err != nil {
+					t.Fatalf("%s: %v", sql, err)
+				}
+				if last := rows[len(rows)-1]; len(last.Rows) == 1 {
+					return string(last.Rows[0][0])
+				}
+				return ""
+			}
+			simple(pinned, c.make)
+			for range 3 {
+				simple(other, "SELECT 1")
+				if got := simple(pinned, c.check); got != c.want {
+					t.Errorf("%q, not %q", got, c.want)
+				}
+			}
+			g.waitUsed(t, 1)
+			simple(pinned, c.clear)
+			g.waitUsed(t, 0)
+			_ = pinned.Close(testContext(t))
+			simple(other, "SELECT 1")
+		})
+	}
+}
+
+// With session_state refuse nothing pins.
+func TestStateIsRefused(t *testing.T) {
+	g := lendingGateway(t, 1)
+	g.database.Pooling.RefuseState = true
+	conn := g.connect(t)
+	for _, sql := range []string{"LISTEN x", "CREATE TEMP TABLE t (a int)", "SELECT pg_advisory_lock(1)",
+		"DECLARE c CURSOR WITH HOLD FOR SELECT 1", "PREPARE p AS SELECT 1"} {
+		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
+			if _, err := conn.Exec(testContext(t), sql, mode); code(err) != "0A000" {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+		mustExec(t, conn, "SELECT 1")
+	}
+	tx, err := conn.Begin(testContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(testContext(t), "LISTEN x"); code(err) != "0A000" {
+		t.Error(err)
+	}
+	if _, err := tx.Exec(testContext(t), "SELECT 1"); code(err) != "25P02" {
+		t.Errorf("a refusal in a block leaves it in order: %v", err)
+	}
+	_ = tx.Rollback(testContext(t))
+}
+
+// Many clients work over few connections at once, in every mode of the driver, and each gets its own answers.
+func TestManyClientsShareFewConnections(t *testing.T) {
+	g := lendingGateway(t, 3)
+	var wg sync.WaitGroup
+	for i := range 30 {
+		conn := g.connectWith(t, fmt.Sprintf("&application_name=client%d", i%7))
+		wg.Go(func() {
+			modes := []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe,
+				pgx.QueryExecModeDescribeExec, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol}
+			for round := range 40 {
+				var n int
+				var name string
+				err := conn.QueryRow(testContext(t), "SELECT $1::int4 + 1, current_setting('application_name')",
+					modes[round%len(modes)], i*1000+round).Scan(&n, &name)
+				if err != nil || n != i*1000+round+1 || name != fmt.Sprintf("client%d", i%7) {
+					t.Errorf("client %d: %d %q %v", i, n, name, err)
+					return
+				}
+				if round%10 == 0 {
+					if _, err := conn.Exec(testContext(t), "SELECT 1/0"); code(err) != "22012" {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,285 @@
+package session
+
+import (
+	"github.com/portcullisdb/portcullis/gateway/pool"
+	"github.com/portcullisdb/portcullis/gateway/wire"
+	"github.com/portcullisdb/portcullis/rewrite/effect"
+	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
+)
+
+// namespace holds the prepared statements of a client in transaction mode: their texts, by the client's names. On servers
+// they have names of the pool's, and are made when they are needed.
+//
+// Parse and Close take effect at once, so that what follows in the same batch finds it so; what an error passes over is
+// taken back when the server says that it is ready again.
+type namespace struct {
+	lender  *lender
+	named   map[string]prepared
+	unnamed []byte // the body of the Parse that made the unnamed statement; empty: there is none
+	// unnamedEffects are its effects; unnamedHere: it is the linked connection's unnamed statement.
+	unnamedEffects effect.Effects
+	unnamedHere    bool
+	changes        []change // not answered yet, oldest first
+}
+
+// prepared is a prepared statement.
+type prepared struct {
+	text    pool.SharedText
+	effects effect.Effects
+	sql     bool // made by PREPARE: text holds what follows the name
+}
+
+// change is a Parse or Close of the client's that the server has not answered yet.
+type change struct {
+	segment  uint64
+	name     string
+	before   prepared // what name stood for, if had
+	had      bool
+	kind     changeKind
+	emulated bool // the server has the statement: Close was sent for it, to hold the place of the answer
+}
+
+type changeKind byte
+
+const (
+	changeNamed   changeKind = iota // a named statement is made or closed
+	changeUnnamed                   // the unnamed statement is made or closed
+	changeNone                      // a portal is closed
+)
+
+// placeName is in no server: to close it does nothing, and is answered.
+const placeName = pool.StatementPrefix + "place"
+
+// parse queues a Parse.
+func (n *namespace) parse(m wire.Message) {
+	l := n.lender
+	r := l.relay
+	p, problem := wire.DecodeParse(m.Body)
+	if problem != nil {
+		n.forward(m, changeNone) // the server's to refuse
+		return
+	}
+	effects := effect.Of(p.SQL)
+	if err := l.admit(effects, p.SQL); err != nil {
+		n.refuse(err)
+		return
+	}
+	l.learn(effects, p.SQL)
+	if len(p.Name) == 0 {
+		n.unnamed = append(n.unnamed[:0], m.Body...)
+		n.unnamedEffects, n.unnamedHere = effects, true
+		n.forward(m, changeUnnamed)
+		return
+	}
+	before, exists := n.named[string(p.Name)]
+	switch {
+	case exists:
+		n.refuse(sqlstate.New(sqlstate.DuplicatePreparedStatement, "prepared statement \"%s\" already exists", p.Name))
+		return
+	case len(n.named) >= r.session.options.Limits.withDefaults().Statements:
+		n.refuse(sqlstate.New(sqlstate.ProgramLimitExceeded, "the session has too many prepared statements").
+			WithHint("Deallocate those that are not needed any more."))
+		return
+	}
+	made := prepared{text: pool.NewSharedText(p), effects: effects}
+	if n.named == nil {
+		n.named = map[string]prepared{}
+	}
+	name := string(p.Name)
+	n.named[name] = made
+	// A failed transaction takes no new statement, and only the server can say so.
+	failed := byte(r.status.Load()) == wire.StatusFailed
+	_, sent := r.server.PrepareShared(made.text, true, failed)
+	if !sent {
+		r.up.Out.Close(wire.KindStatement, placeName)
+		r.server.ExpectClose()
+	}
+	n.changes = append(n.changes, change{segment: r.server.AskedFor(), name: name, before: before, had: exists,
+		kind: changeNamed, emulated: !sent})
+}
+
+// forward queues a Parse or Close as it is.
+func (n *namespace) forward(m wire.Message, kind changeKind) {
+	r := n.lender.relay
+	r.up.Out.Forward(m)
+	if m.Type == wire.TypeParse {
+		r.server.ExpectParse()
+	} else {
+		r.server.ExpectClose()
+	}
+	n.changes = append(n.changes, change{segment: r.server.AskedFor(), kind: kind})
+}
+
+// refuse makes the server fail in a message's place.
+func (n *namespace) refuse(err *sqlstate.Error) {
+	n.lender.refuse(err)
+	n.lender.relay.up.Out.BindRest(nil, refusalName, emptyBind[:])
+}
+
+// emptyBind is a Bind without values, behind its names.
+var emptyBind = [6]byte{}
+
+// bind queues a Bind, with the server's name of its statement.
+func (n *namespace) bind(m wire.Message) {
+	l := n.lender
+	r := l.relay
+	portal, name, rest, ok := wire.BindNames(m.Body)
+	if !ok {
+		r.up.Out.Forward(m) // the server's to refuse
+		return
+	}
+	if len(name) == 0 {
+		if !n.bringUnnamed() {
+			return
+		}
+		l.effects |= n.unnamedEffects
+		r.up.Out.Forward(m)
+		return
+	}
+	st, exists := n.named[string(name)]
+	if !exists {
+		n.forwardUnknown(m, name)
+		return
+	}
+	l.effects |= st.effects
+	statement, _ := r.server.PrepareShared(st.text, false, false)
+	r.up.Out.BindRest(portal, statement.Name, rest)
+}
+
+// describe queues a Describe, with the server's name if it is of a statement.
+func (n *namespace) describe(m wire.Message) {
+	r := n.lender.relay
+	kind, name, problem := wire.DecodeDescribe(m.Body)
+	switch {
+	case problem != nil || kind == wire.KindPortal:
+		r.up.Out.Forward(m)
+	case len(name) == 0:
+		if n.bringUnnamed() {
+			r.up.Out.Forward(m)
+		}
+	default:
+		st, exists := n.named[string(name)]
+		if !exists {
+			n.forwardUnknown(m, name)
+			return
+		}
+		statement, _ := r.server.PrepareShared(st.text, false, false)
+		r.up.Out.Describe(wire.KindStatement, statement.Name)
+	}
+}
+
+// close queues a Close. The server keeps the statement, for others.
+func (n *namespace) close(m wire.Message) {
+	r := n.lender.relay
+	kind, name, problem := wire.DecodeClose(m.Body)
+	switch {
+	case problem != nil, kind == wire.KindPortal:
+		n.forward(m, changeNone)
+	case len(name) == 0:
+		n.unnamed = n.unnamed[:0]
+		n.forward(m, changeUnnamed)
+	default:
+		before, had := n.named[string(name)]
+		delete(n.named, string(name))
+		r.up.Out.Close(wire.KindStatement, placeName)
+		r.server.ExpectClose()
+		n.changes = append(n.changes, change{segment: r.server.AskedFor(), name: string(name), before: before, had: had,
+			kind: changeNamed})
+	}
+}
+
+// forwardUnknown queues a message about a statement that does not exist: the server says so, unless it has one of that
+// name for others.
+func (n *namespace) forwardUnknown(m wire.Message, name []byte) {
+	if len(name) >= len(pool.StatementPrefix) && string(name[:len(pool.StatementPrefix)]) == pool.StatementPrefix {
+		n.refuse(sqlstate.New(sqlstate.InvalidSQLStatementName, "prepared statement \"%s\" does not exist", name))
+		return
+	}
+	n.lender.relay.up.Out.Forward(m)
+}
+
+// bringUnnamed makes the client's unnamed statement that of the linked connection. If the client has none, the server is made
+// to fail: its unnamed statement is another one's.
+func (n *namespace) bringUnnamed() bool {
+	if n.unnamedHere {
+		return true
+	}
+	if len(n.unnamed) == 0 {
+		n.refuse(sqlstate.New(sqlstate.InvalidSQLStatementName, "unnamed prepared statement does not exist"))
+		return false
+	}
+	p, problem := wire.DecodeParse(n.unnamed)
+	if problem != nil {
+		n.refuse(problem)
+		return false
+	}
+	n.unnamedHere = true
+	n.lender.relay.server.ParseUnnamed(p)
+	return true
+}
+
+// forgetUnnamed follows a Query, which drops the unnamed statement.
+func (n *namespace) forgetUnnamed() {
+	n.unnamed, n.unnamedHere = n.unnamed[:0], false
+}
+
+// answered takes the answer to the oldest change. emulated says that the client waits for ParseComplete instead.
+func (n *namespace) answered() (emulated bool) {
+	if len(n.changes) == 0 {
+		return false
+	}
+	emulated = n.changes[0].emulated
+	n.drop(1)
+	return emulated
+}
+
+func (n *namespace) drop(count int) {
+	kept := copy(n.changes, n.changes[count:])
+	clear(n.changes[kept:])
+	n.changes = n.changes[:kept]
+}
+
+// passedOver takes back the changes that the server has passed over, after an error in a segment before the answered-th.
+func (n *namespace) passedOver(answered uint64) {
+	count := 0
+	for count < len(n.changes) && n.changes[count].segment < answered {
+		count++
+	}
+	if count == 0 {
+		return
+	}
+	for i := count - 1; i >= 0; i-- {
+		n.undo(&n.changes[i], n.changes[count:])
+	}
+	n.drop(count)
+}
+
+// undo takes one change back. Those that came later stay.
+func (n *namespace) undo(c *change, later []change) {
+	switch c.kind {
+	case changeUnnamed:
+		n.unnamed, n.unnamedHere = n.unnamed[:0], false
+	case changeNamed:
+		for i := range later {
+			if later[i].kind == changeNamed && later[i].name == c.name {
+				later[i].before, later[i].had = c.before, c.had
+				return
+			}
+		}
+		if c.had {
+			n.named[c.name] = c.before
+		} else {
+			delete(n.named, c.name)
+		}
+	}
+}
+
+// clear forgets all statements: DEALLOCATE ALL or DISCARD ALL has been done.
+func (n *namespace) clear() {
+	clear(n.named)
+	n.unnamedHere = false
+}
+
+// rewrite queues a text that names prepared statements, with the names that they have on the server. It is false if there
+// is nothing to rewrite.
+func (n *namespace) rewrite(text []byte, effects effect.Effects) bool { return false }
