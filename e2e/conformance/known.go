@@ -122,7 +122,7 @@ func compare(s suite.Suite, setting suite.Setting, store *store, known []differe
 	for _, test := range found {
 		text := "UNKNOWN"
 		if d := knownAs(known, s.Name, setting, test); d != nil {
-			text = "known: " + d.reason
+			text = fmt.Sprintf("known (%s:%d)", knownPath, d.line)
 		} else {
 			unknown++
 		}

@@ -85,11 +85,10 @@ func (g *stage) startCluster(ctx context.Context, s suite.Suite) (err error) {
 			return err
 		}
 	}
-	if err := g.cluster.CreateDatabase(ctx, s.Database, s.Role); err != nil {
-		return err
-	}
-	if err := g.cluster.CreateDatabase(ctx, logicalOf(s.Database), s.Role); err != nil {
-		return err
+	for _, database := range append([]string{s.Database, logicalOf(s.Database)}, s.Databases...) {
+		if err := g.cluster.CreateDatabase(ctx, database, s.Role); err != nil {
+			return err
+		}
 	}
 	if s.Setup == "" {
 		return nil
@@ -219,8 +218,11 @@ func (g *stage) configuration(s suite.Suite, setting suite.Setting, c suite.Cert
 	}
 	b.WriteString("  - {method: scram-sha-256}\n")
 	of := func(database string) string { return g.cluster.URLFor(s.Role, s.Password, database) }
-	fmt.Fprintf(&b, "databases:\n  %s:\n    logical: %q\n    pool: {mode: %s}\n    datasources:\n      server: {url: %q, pool: {max: %d}}\n",
-		s.Database, of(logicalOf(s.Database)), setting, of(s.Database), poolMax)
+	b.WriteString("databases:\n")
+	for _, database := range append([]string{s.Database, "postgres"}, s.Databases...) { // tools look for postgres
+		fmt.Fprintf(&b, "  %s:\n    logical: %q\n    pool: {mode: %s}\n    datasources:\n      server: {url: %q, pool: {max: %d}}\n",
+			database, of(logicalOf(s.Database)), setting, of(database), poolMax)
+	}
 	return b.String()
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/portcullisdb/portcullis/e2e/conformance/golang"
+	"github.com/portcullisdb/portcullis/e2e/conformance/postgres"
 	"github.com/portcullisdb/portcullis/e2e/conformance/python"
 	"github.com/portcullisdb/portcullis/e2e/conformance/suite"
 )
@@ -11,6 +12,9 @@ func suites() []suite.Suite {
 	return []suite.Suite{
 		golang.Pgx(),
 		golang.Pq(),
+		postgres.Psql(),
+		postgres.Dump(),
+		postgres.Pgbench(),
 		python.Psycopg3(),
 	}
 }

@@ -7,10 +7,14 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"regexp"
 	"strings"
 
 	"github.com/portcullisdb/portcullis/e2e/conformance/suite"
 )
+
+// temporary is a folder of testing.T.TempDir in the name of a test.
+var temporary = regexp.MustCompile(`(/Test[A-Za-z]+)[0-9]+`)
 
 // lineMax bounds a line of go test -json.
 const lineMax = 64 << 20
@@ -52,7 +56,7 @@ func readGoTest(module, output string, log io.Writer) (suite.Results, error) {
 		}
 		name := pkg
 		if e.Test != "" {
-			name += "." + e.Test
+			name += "." + temporary.ReplaceAllString(e.Test, "$1")
 		}
 		switch e.Action {
 		case "run":

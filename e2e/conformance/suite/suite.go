@@ -19,6 +19,8 @@ type Suite struct {
 	Password       string // of Role and of all Users; "conformance" if empty
 	// Attributes are further attributes of Role, such as "CREATEDB".
 	Attributes []string
+	// Databases are further databases that Role owns and clients connect to. postgres can always be connected to.
+	Databases []string
 	// Setup is SQL that the superuser runs in Database before the gateway starts: extensions, roles, grants.
 	Setup string
 	// Users may log in besides Role.

@@ -1,0 +1,6 @@
+-- Who one is after one has logged in as another user.
+SELECT current_user, session_user, :'USER';
+\c - other
+SELECT current_user, session_user, :'USER';
+\c - conform
+SELECT current_user, session_user, :'USER';
