@@ -52,7 +52,7 @@ func (g *Gateway) build(ctx context.Context, c *config.Config, p *policy.Policy,
 		return nil, err
 	}
 	next := &generation{keysets: keysets, databases: map[string]*database{}, state: &session.State{Policy: p,
-		Databases: map[string]*session.Database{}}}
+		Databases: map[string]*session.Database{}, UserPools: userPools(c)}}
 	if err := g.buildLogins(c, next); err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func openKeysets(ctx context.Context, c *config.Config, p *policy.Policy, previo
 func (g *Gateway) buildDatabase(ctx context.Context, c *config.Config, dc *config.Database, dp *policy.Database,
 	keysets map[string]*keyset.Keyset, previous *generation) (*database, error) {
 	d := &database{config: dc}
-	d.Policy = dp
+	d.Policy, d.Pooling = dp, pooling(&dc.Pool)
 	g.openPools(c, dc, d)
 	if parameters, err := d.probe(ctx, dc); err == nil {
 		d.Parameters = parameters
