@@ -3,8 +3,8 @@
 //
 // Each suite runs in each setting: directly, through the gateway in session mode, and through it in transaction mode; each
 // time with a new cluster and a new gateway, so that what one run leaves behind meets no other. A test that passes directly
-// and does not through the gateway is a difference. Differences that are understood stand with their reasons in known.txt;
-// any other makes the command fail. A run of every suite in every setting writes docs/compatibility.md.
+// and does not through the gateway is a difference. Differences that are understood stand with their reasons in
+// known/SUITE.txt; any other makes the command fail. A run of every suite in every setting writes docs/compatibility.md.
 //
 // What suites need is kept in build/conformance, a folder for each; the logs of runs are in its folder logs, results in its
 // folder results.

@@ -1,23 +1,26 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/portcullisdb/portcullis/e2e/conformance/suite"
 )
 
-// difference is a paragraph of known.txt: tests that pass directly and not in some settings, and why.
+// difference is a paragraph of a file of known differences: tests that pass directly and not in some settings, and why.
 type difference struct {
 	suite    string
 	settings []suite.Setting
 	tests    []string // names; one that ends in * stands for all that begin so
 	reason   string
-	line     int // of its beginning
+	place    string // of its beginning, for people
 }
 
 // covers reports that the difference speaks of a test.
@@ -31,29 +34,46 @@ func (d *difference) covers(name string, setting suite.Setting, test string) boo
 		})
 }
 
-// loadKnown reads the file of known differences. Its paragraphs have lines "suite NAME", "settings NAME NAME", one or more
-// "test NAME" and "reason TEXT"; indented lines go on with the reason. Lines that begin with # are comments.
-func loadKnown(path string) ([]difference, error) {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+// loadKnown reads the files of known differences in a folder, SUITE.txt for each suite that has any.
+func loadKnown(dir string) ([]difference, error) {
 	var known []difference
-	current := difference{}
+	for _, s := range suites() {
+		path := filepath.Join(dir, s.Name+".txt")
+		content, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		of, err := readKnown(s.Name, path, string(content))
+		if err != nil {
+			return nil, err
+		}
+		known = append(known, of...)
+	}
+	return known, nil
+}
+
+// readKnown reads the known differences of a suite. Paragraphs have a line "settings NAME NAME", one or more "test NAME" and
+// "reason TEXT"; indented lines go on with the reason. Lines that begin with # are comments.
+func readKnown(name, path, content string) (known []difference, err error) {
+	var current *difference
 	end := func() error {
-		if current.line == 0 {
+		if current == nil {
 			return nil
 		}
-		if current.suite == "" || len(current.settings) == 0 || len(current.tests) == 0 || current.reason == "" {
-			return fmt.Errorf("%s:%d: a difference has a suite, settings, tests and a reason", path, current.line)
+		if len(current.settings) == 0 || len(current.tests) == 0 || current.reason == "" {
+			return fmt.Errorf("%s: a difference has settings, tests and a reason", current.place)
 		}
-		known = append(known, current)
-		current = difference{}
+		known = append(known, *current)
+		current = nil
 		return nil
 	}
 	number := 0
-	for line := range strings.Lines(string(content)) {
+	for line := range strings.Lines(content) {
 		number++
+		place := fmt.Sprintf("%s:%d", path, number)
 		line = strings.TrimRight(line, " \n")
 		if strings.HasPrefix(line, "#") {
 			continue
@@ -64,20 +84,18 @@ func loadKnown(path string) ([]difference, error) {
 			}
 			continue
 		}
-		if current.line == 0 {
-			current.line = number
+		if current == nil {
+			current = &difference{suite: name, place: place}
 		}
 		word, rest, _ := strings.Cut(line, " ")
 		rest = strings.TrimSpace(rest)
 		switch word {
 		case "":
 			current.reason += " " + rest
-		case "suite":
-			current.suite = rest
 		case "settings":
 			for _, s := range strings.Fields(rest) {
 				if s == string(suite.Direct) || !slices.Contains(suite.Settings(), suite.Setting(s)) {
-					return nil, fmt.Errorf("%s:%d: %q is neither session nor transaction", path, number, s)
+					return nil, fmt.Errorf("%s: %q is neither session nor transaction", place, s)
 				}
 				current.settings = append(current.settings, suite.Setting(s))
 			}
@@ -86,7 +104,7 @@ func loadKnown(path string) ([]difference, error) {
 		case "reason":
 			current.reason = rest
 		default:
-			return nil, fmt.Errorf("%s:%d: what is %q?", path, number, word)
+			return nil, fmt.Errorf("%s: what is %q?", place, word)
 		}
 	}
 	return known, end()
@@ -122,7 +140,7 @@ func compare(s suite.Suite, setting suite.Setting, store *store, known []differe
 	for _, test := range found {
 		text := "UNKNOWN"
 		if d := knownAs(known, s.Name, setting, test); d != nil {
-			text = fmt.Sprintf("known (%s:%d)", knownPath, d.line)
+			text = "known, " + d.place
 		} else {
 			unknown++
 		}
@@ -131,7 +149,7 @@ func compare(s suite.Suite, setting suite.Setting, store *store, known []differe
 	for _, d := range known {
 		if d.suite == s.Name && slices.Contains(d.settings, setting) &&
 			!slices.ContainsFunc(found, func(test string) bool { return d.covers(s.Name, setting, test) }) {
-			fmt.Fprintf(out, "%-12s %-12s %s:%d speaks of no difference of this run\n", s.Name, setting, knownPath, d.line)
+			fmt.Fprintf(out, "%-12s %-12s %s speaks of no difference of this run\n", s.Name, setting, d.place)
 		}
 	}
 	if unknown > 0 {

@@ -27,7 +27,7 @@ const prepareLength = 30 * time.Minute
 // Files and folders, relative to the root of the module.
 const (
 	buildDir   = "build/conformance"
-	knownPath  = "e2e/conformance/known.txt"
+	knownDir   = "e2e/conformance/known"
 	reportPath = "docs/compatibility.md"
 )
 
@@ -104,7 +104,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 // run runs what was asked for, tells results and differences on out, and writes the report if everything was run. Unknown
 // differences and runs that could not be finished are an error.
 func run(ctx context.Context, o options, out io.Writer) error {
-	known, err := loadKnown(knownPath)
+	known, err := loadKnown(knownDir)
 	if err != nil {
 		return err
 	}
