@@ -1,27 +1,26 @@
 package pool
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // cancels counts the cancel requests that are under way for a Server.
 type cancels struct {
+	count atomic.Int32
 	mu    sync.Mutex
-	count int
-	after func() // what waits for the last of them; nil if nothing does
+	after func() // called when the last of them has ended; nil: nothing is
 }
 
-// Add counts requests that begin.
-func (c *cancels) Add(n int) {
-	c.mu.Lock()
-	c.count += n
-	c.mu.Unlock()
-}
+func (c *cancels) begin() { c.count.Add(1) }
 
-// Done counts a request that has ended.
-func (c *cancels) Done() {
+func (c *cancels) underWay() bool { return c.count.Load() > 0 }
+
+// end counts a request that has ended.
+func (c *cancels) end() {
 	c.mu.Lock()
-	c.count--
 	var after func()
-	if c.count == 0 {
+	if c.count.Add(-1) == 0 {
 		after, c.after = c.after, nil
 	}
 	c.mu.Unlock()
@@ -30,12 +29,13 @@ func (c *cancels) Done() {
 	}
 }
 
-// Defer reports whether requests are under way; if so, f is called when the last of them has ended.
-func (c *cancels) Defer(f func()) bool {
+// afterwards has f called when the last request has ended; it reports false if none is under way.
+func (c *cancels) afterwards(f func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.count > 0 {
-		c.after = f
+	if !c.underWay() {
+		return false
 	}
-	return c.count > 0
+	c.after = f
+	return true
 }

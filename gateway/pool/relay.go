@@ -1,6 +1,10 @@
 package pool
 
-import "github.com/portcullisdb/portcullis/gateway/wire"
+import (
+	"bytes"
+
+	"github.com/portcullisdb/portcullis/gateway/wire"
+)
 
 // Relay returns the framed socket, for a caller that passes a client's messages through. What he reads there he gives to
 // Note, and what he appends to Conn.Out he tells by the methods below, unless he counts everything himself until the
@@ -49,6 +53,8 @@ func (s *Server) Note(m wire.Message) (own bool, err error) {
 		}
 		s.status = status
 		err = s.statements.ready()
+	case wire.TypeErrorResponse:
+		s.refused = s.refused || bytes.Contains(m.Body, readOnlyTransaction)
 	case wire.TypeParameterStatus:
 		name, value, problem := wire.DecodeParameterStatus(m.Body)
 		if problem != nil {

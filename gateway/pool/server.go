@@ -52,8 +52,7 @@ type Server struct {
 	// Unknown: settings may have been made that Applied does not know of.
 	Unknown bool
 
-	user       string // of the claim that holds it
-	cancels    cancels
+	pooled
 	conn       *wire.Conn
 	hijacked   *pgconn.HijackedConn
 	datasource string
@@ -113,6 +112,7 @@ func dial(ctx context.Context, c Config) (*Server, error) {
 		status:     hijacked.TxStatus,
 		statements: newStatements(c.StatementsMax),
 	}
+	s.pooled = pooled{socket: newSocket(hijacked.Conn), standby: s.parameters[inHotStandby], readOnly: s.parameters[readOnlyByRole]}
 	hijacked.Frontend = nil // its read buffer is empty and shall not live as long as the connection
 	s.conn.Authenticated()
 	return s, nil
@@ -311,9 +311,9 @@ func (s *Server) Cancel(ctx context.Context) error { return s.PrepareCancel()(ct
 // returned goes to nobody until then, so that the request cannot meet another one's statement: who may release the Server
 // at the same time prepares under the lock that makes it his. It may be called from any goroutine.
 func (s *Server) PrepareCancel() func(ctx context.Context) error {
-	s.cancels.Add(1)
+	s.cancels.begin()
 	return func(ctx context.Context) error {
-		defer s.cancels.Done()
+		defer s.cancels.end()
 		twin, err := pgconn.Construct(s.hijacked)
 		if err == nil {
 			err = twin.CancelRequest(ctx)
