@@ -20,8 +20,9 @@ const refusedShareMax = 0.2
 
 // oracle asks the same of a plain PostgreSQL database and of the gateway, which hold the same rows.
 type oracle struct {
-	plain, gateway *pgconn.PgConn
-	types          *pgtype.Map
+	plainURL, gatewayURL string
+	plain, gateway       *pgconn.PgConn
+	types                *pgtype.Map
 }
 
 // startOracle starts a shop of its own, since whole tables are compared, and the plain database beside it.
@@ -36,9 +37,9 @@ func startOracle(t *testing.T) *oracle {
 	if err := s.clusters[0].CreateDatabase(ctx, "plain", "shop_owner"); err != nil {
 		t.Fatal(err)
 	}
-	o := &oracle{types: pgtype.NewMap()}
-	o.plain = connectOracle(t, s.clusters[0].URLFor("shop_owner", backendPassword, "plain"))
-	o.gateway = connectOracle(t, s.url("app"))
+	o := &oracle{types: pgtype.NewMap(), plainURL: s.clusters[0].URLFor("shop_owner", backendPassword, "plain"),
+		gatewayURL: s.url("app")}
+	o.plain, o.gateway = connectOracle(t, o.plainURL), connectOracle(t, o.gatewayURL)
 	for _, file := range []string{"schema.sql", "seed.sql"} {
 		text, err := os.ReadFile(filepath.Join("..", "examples", "demo", file))
 		if err != nil {

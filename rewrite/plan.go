@@ -257,11 +257,12 @@ type Touch struct {
 
 // SessionAction is a statement that the session answers from its own model.
 type SessionAction struct {
-	// Kind is one of BEGIN, COMMIT, ROLLBACK, SET, SET LOCAL, SHOW, RESET, RESET ALL, DISCARD ALL, DEALLOCATE, EMPTY.
+	// Kind is one of BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK TO, SET, SET LOCAL, SHOW, RESET, RESET ALL,
+	// DISCARD ALL, DEALLOCATE, EMPTY.
 	Kind string
 	Tag  string // command tag to answer
-	// Name and Values are the setting and what it is set to (SET x TO DEFAULT: Values nil), or the statement to
-	// deallocate ("" for ALL).
+	// Name and Values are the setting and what it is set to (SET x TO DEFAULT: Values nil), the savepoint, or the statement
+	// to deallocate ("" for ALL).
 	Name   string
 	Values []string
 	// Begin carries BEGIN's and SET TRANSACTION's modes: "ISOLATION LEVEL SERIALIZABLE", "READ ONLY", ...; Chain is AND

@@ -105,11 +105,19 @@ func transaction(t *pg_query.TransactionStmt) (*Plan, *sqlstate.Error) {
 		return sessionPlan(SessionAction{Kind: "COMMIT", Tag: "COMMIT", Chain: t.Chain}), nil
 	case pg_query.TransactionStmtKind_TRANS_STMT_ROLLBACK:
 		return sessionPlan(SessionAction{Kind: "ROLLBACK", Tag: "ROLLBACK", Chain: t.Chain}), nil
-	case pg_query.TransactionStmtKind_TRANS_STMT_SAVEPOINT, pg_query.TransactionStmtKind_TRANS_STMT_RELEASE,
-		pg_query.TransactionStmtKind_TRANS_STMT_ROLLBACK_TO:
-		return nil, unsupportedCommand("SAVEPOINT").WithHint("Use one transaction without savepoints.")
+	case pg_query.TransactionStmtKind_TRANS_STMT_SAVEPOINT:
+		return sessionPlan(SessionAction{Kind: "SAVEPOINT", Tag: "SAVEPOINT", Name: t.SavepointName}), nil
+	case pg_query.TransactionStmtKind_TRANS_STMT_RELEASE:
+		return sessionPlan(SessionAction{Kind: "RELEASE", Tag: "RELEASE", Name: t.SavepointName}), nil
+	case pg_query.TransactionStmtKind_TRANS_STMT_ROLLBACK_TO:
+		return sessionPlan(SessionAction{Kind: "ROLLBACK TO", Tag: "ROLLBACK", Name: t.SavepointName}), nil
 	}
-	return nil, unsupportedCommand("two-phase commit").WithHint("The gateway alone commits over several servers.")
+	command := map[pg_query.TransactionStmtKind]string{
+		pg_query.TransactionStmtKind_TRANS_STMT_PREPARE:           "PREPARE TRANSACTION",
+		pg_query.TransactionStmtKind_TRANS_STMT_COMMIT_PREPARED:   "COMMIT PREPARED",
+		pg_query.TransactionStmtKind_TRANS_STMT_ROLLBACK_PREPARED: "ROLLBACK PREPARED",
+	}[t.Kind]
+	return nil, unsupportedCommand(command).WithHint("The gateway alone commits over several servers.")
 }
 
 // transactionModes prints the modes of BEGIN and SET TRANSACTION (src/backend/parser/gram.y, transaction_mode_item).

@@ -261,6 +261,16 @@ func (p *Portal) Started() bool {
 	return true
 }
 
+// Opened reports that every node has the portal: nothing more is opened there by reading on.
+func (p *Portal) Opened() bool {
+	for _, s := range p.sources {
+		if !s.started {
+			return false
+		}
+	}
+	return true
+}
+
 // syncSafe reports that nothing which the gateway could find wrong with the answer would come too late: a statement that
 // writes must not be committed before its rows were opened and their shape seen.
 func (p *Portal) syncSafe() bool {

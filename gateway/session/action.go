@@ -26,7 +26,13 @@ func (s *Session) act(out *wire.Output, p *portal, simple, last bool) *sqlstate.
 	case "COMMIT":
 		tag, err = s.actCommit(action)
 	case "ROLLBACK":
-		s.actRollback(action)
+		err = s.actRollback(action)
+	case "SAVEPOINT":
+		err = s.makeSavepoint(action.Name)
+	case "RELEASE":
+		err = s.releaseSavepoint(action.Name)
+	case "ROLLBACK TO":
+		err = s.rollbackTo(s.working, action.Name)
 	case "SET TRANSACTION":
 		err = s.setTransaction(action.Modes)
 	case "SET SESSION CHARACTERISTICS":
@@ -59,9 +65,13 @@ func (s *Session) act(out *wire.Output, p *portal, simple, last bool) *sqlstate.
 func (s *Session) actBegin(action *rewrite.SessionAction) *sqlstate.Error {
 	if s.tx.block {
 		s.warn(sqlstate.ActiveSQLTransaction, "there is already a transaction in progress")
-		return s.setTransaction(action.Modes)
+		return s.setModes(action.Modes)
 	}
-	s.begin(action.Modes)
+	s.enter()
+	if err := s.setModes(action.Modes); err != nil {
+		return err
+	}
+	s.begin()
 	return nil
 }
 
@@ -83,7 +93,7 @@ func (s *Session) actCommit(action *rewrite.SessionAction) (tag string, err *sql
 	}
 	s.closePortals()
 	if action.Chain {
-		s.begin(modes)
+		s.chain(modes)
 	}
 	if failed {
 		return "ROLLBACK", nil
@@ -91,38 +101,83 @@ func (s *Session) actCommit(action *rewrite.SessionAction) (tag string, err *sql
 	return "COMMIT", nil
 }
 
-func (s *Session) actRollback(action *rewrite.SessionAction) {
+func (s *Session) actRollback(action *rewrite.SessionAction) *sqlstate.Error {
 	modes, block := s.tx.modes, s.tx.block
 	if !block {
+		if action.Chain {
+			return noBlock("ROLLBACK AND CHAIN")
+		}
 		s.warn(sqlstate.NoActiveSQLTransaction, "there is no transaction in progress")
 	}
 	s.rollback(s.working)
 	s.closePortals()
-	if block && action.Chain {
-		s.begin(modes)
+	if action.Chain {
+		s.chain(modes)
 	}
+	return nil
+}
+
+// chain begins the next block, with the characteristics of the last.
+func (s *Session) chain(m modes) {
+	s.begin()
+	s.tx.modes = m
 }
 
 func noBlock(command string) *sqlstate.Error {
 	return sqlstate.New(sqlstate.NoActiveSQLTransaction, "%s can only be used in transaction blocks", command)
 }
 
-// setTransaction is SET TRANSACTION, and BEGIN in a block: the modes go with the block's BEGIN, so they must come before
-// it has been sent anywhere.
+// setTransaction is SET TRANSACTION.
 func (s *Session) setTransaction(modes []string) *sqlstate.Error {
-	if len(modes) == 0 {
-		return nil
-	}
 	if !s.tx.block {
 		s.warn(sqlstate.NoActiveSQLTransaction, "SET TRANSACTION can only be used in transaction blocks")
 		return nil
 	}
-	for _, sv := range s.servers {
-		if sv.begun {
-			return sqlstate.New(sqlstate.ActiveSQLTransaction, "SET TRANSACTION must be called before any query")
+	return s.setModes(modes)
+}
+
+// setModes changes the characteristics of the transaction. They go with the BEGIN of its servers, so all but READ ONLY must
+// come before the first query, as in PostgreSQL (src/backend/commands/variable.c, check_XactIsoLevel and its neighbours).
+func (s *Session) setModes(changes []string) *sqlstate.Error {
+	m, nested := s.tx.modes, len(s.tx.savepoints) > 0
+	for _, change := range changes {
+		var message string
+		switch change {
+		case "READ ONLY", "READ WRITE":
+			readOnly := change == "READ ONLY"
+			switch {
+			case readOnly || !m.readOnly:
+			case nested:
+				message = "cannot set transaction read-write mode inside a read-only transaction"
+			case s.tx.queried:
+				message = "transaction read-write mode must be set before any query"
+			}
+			m.readOnly = readOnly
+		case "DEFERRABLE", "NOT DEFERRABLE":
+			switch {
+			case nested:
+				message = "SET TRANSACTION [NOT] DEFERRABLE cannot be called within a subtransaction"
+			case s.tx.queried:
+				message = "SET TRANSACTION [NOT] DEFERRABLE must be called before any query"
+			}
+			m.deferrable = change == "DEFERRABLE"
+		default:
+			level, _ := strings.CutPrefix(change, "ISOLATION LEVEL ")
+			level = strings.ToLower(level)
+			switch {
+			case level == m.isolation:
+			case s.tx.queried:
+				message = "SET TRANSACTION ISOLATION LEVEL must be called before any query"
+			case nested:
+				message = "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction"
+			}
+			m.isolation = level
+		}
+		if message != "" {
+			return sqlstate.New(sqlstate.ActiveSQLTransaction, "%s", message)
 		}
 	}
-	s.tx.modes = append(s.tx.modes[:len(s.tx.modes):len(s.tx.modes)], modes...)
+	s.tx.modes = m
 	return nil
 }
 
@@ -155,22 +210,18 @@ func onOff(on bool) string {
 
 // transactionMode maps the parameters of a transaction to the modes of BEGIN.
 func transactionMode(name string, values []string) (mode string, ok bool) {
-	on := len(values) == 1 && isOn(values[0])
+	if len(values) != 1 {
+		return "", false
+	}
+	if strings.EqualFold(name, "transaction_isolation") {
+		return "ISOLATION LEVEL " + strings.ToUpper(values[0]), validIsolation(values[0])
+	}
+	on, ok := boolean(values[0])
 	switch strings.ToLower(name) {
-	case "transaction_isolation":
-		if len(values) == 1 {
-			return "ISOLATION LEVEL " + strings.ToUpper(values[0]), validIsolation(values[0])
-		}
 	case "transaction_read_only":
-		if on {
-			return "READ ONLY", true
-		}
-		return "READ WRITE", true
+		return choose(on == "on", "READ ONLY", "READ WRITE"), ok
 	case "transaction_deferrable":
-		if on {
-			return "DEFERRABLE", true
-		}
-		return "NOT DEFERRABLE", true
+		return choose(on == "on", "DEFERRABLE", "NOT DEFERRABLE"), ok
 	}
 	return "", false
 }
@@ -178,11 +229,6 @@ func transactionMode(name string, values []string) (mode string, ok bool) {
 func validIsolation(level string) bool {
 	_, ok := oneOf("serializable", "repeatable read", "read committed", "read uncommitted")(level)
 	return ok
-}
-
-func isOn(v string) bool {
-	b, ok := boolean(v)
-	return ok && b == "on"
 }
 
 func (s *Session) actSet(action *rewrite.SessionAction) *sqlstate.Error {
@@ -194,7 +240,8 @@ func (s *Session) actSet(action *rewrite.SessionAction) *sqlstate.Error {
 		if !ok {
 			return sqlstate.New(sqlstate.InvalidParameterValue, "invalid value for parameter %q", action.Name)
 		}
-		return s.setTransaction([]string{mode})
+		s.enter()
+		return s.setModes([]string{mode})
 	}
 	local := action.Kind == "SET LOCAL"
 	if local && !s.tx.block && s.tx.idle() {
@@ -236,35 +283,17 @@ func (s *Session) show(out *wire.Output, action *rewrite.SessionAction, formats 
 func (s *Session) showValue(name string) (string, bool) {
 	switch strings.ToLower(name) {
 	case "transaction_isolation":
-		for _, mode := range s.tx.modes {
-			if level, ok := strings.CutPrefix(mode, "ISOLATION LEVEL "); ok {
-				return strings.ToLower(level), true
-			}
-		}
-		return s.settings.Get("default_transaction_isolation"), true
+		return s.currentModes().isolation, true
 	case "transaction_read_only":
-		return s.showMode("READ ONLY", "READ WRITE", "default_transaction_read_only"), true
+		return onOff(s.currentModes().readOnly), true
 	case "transaction_deferrable":
-		return s.showMode("DEFERRABLE", "NOT DEFERRABLE", "default_transaction_deferrable"), true
+		return onOff(s.currentModes().deferrable), true
 	}
 	def := findSetting(name)
 	if def == nil {
 		return "", false
 	}
 	return s.settings.Get(def.name), true
-}
-
-func (s *Session) showMode(on, off, otherwise string) string {
-	value := s.settings.Get(otherwise)
-	for _, mode := range s.tx.modes {
-		switch mode {
-		case on:
-			value = "on"
-		case off:
-			value = "off"
-		}
-	}
-	return value
 }
 
 // discardAll makes the session as new. What servers hold of its settings follows at their next use.

@@ -191,8 +191,11 @@ func (s *Session) execute(body []byte) *sqlstate.Error {
 	case p.plan == nil:
 		s.out().EmptyQueryResponse()
 		return nil
-	case s.tx.failed && !endsBlock(p.plan):
+	case s.tx.failed && !leavesFailure(p.plan):
 		return failedError()
+	case p.gone:
+		return sqlstate.New(sqlstate.ObjectNotInState, "portal \"%s\" cannot be run", name).
+			WithDetail("It was first read behind a savepoint that was rolled back to.")
 	case p.run == nil && !p.done:
 		if s.drainPending(); s.protocol.skipping {
 			return nil

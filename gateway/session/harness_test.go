@@ -144,8 +144,15 @@ func (p *testPlanner) Plan(_ context.Context, s *rewrite.Statement, _ *rewrite.E
 	switch strings.ToUpper(words[0]) {
 	case "BEGIN":
 		return action(rewrite.SessionAction{Kind: "BEGIN", Tag: "BEGIN"})
-	case "COMMIT", "ROLLBACK":
-		return action(rewrite.SessionAction{Kind: strings.ToUpper(words[0]), Tag: strings.ToUpper(words[0])})
+	case "SAVEPOINT", "RELEASE":
+		return action(rewrite.SessionAction{Kind: strings.ToUpper(words[0]), Tag: strings.ToUpper(words[0]), Name: words[len(words)-1]})
+	case "ROLLBACK":
+		if len(words) >= 3 {
+			return action(rewrite.SessionAction{Kind: "ROLLBACK TO", Tag: "ROLLBACK", Name: words[len(words)-1]})
+		}
+		return action(rewrite.SessionAction{Kind: "ROLLBACK", Tag: "ROLLBACK"})
+	case "COMMIT":
+		return action(rewrite.SessionAction{Kind: "COMMIT", Tag: "COMMIT"})
 	case "SET":
 		kind := "SET"
 		words = words[1:]

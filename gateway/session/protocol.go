@@ -52,6 +52,10 @@ type portal struct {
 	started   bool
 	commits   bool // it writes, and may have been sent together with the end of its transaction
 	done      bool
+
+	level    int  // savepoints when it was made: it dies with those
+	openedAt int  // savepoints when the last of its servers was asked
+	gone     bool // a rollback has taken it from the servers
 }
 
 // handle answers one message. It reports true if the session is over.

@@ -227,6 +227,17 @@ func (s *Settings) Rollback() {
 	s.version++
 }
 
+// settingsMark is what rollbackTo returns to: the values as they were at a savepoint.
+type settingsMark struct{ session, local map[string]string }
+
+func (s *Settings) mark() settingsMark { return settingsMark{s.session, s.local} }
+
+// rollbackTo takes back what was set since a savepoint of the transaction.
+func (s *Settings) rollbackTo(m settingsMark) {
+	s.session, s.local = m.session, m.local
+	s.version++
+}
+
 // reported lists what ParameterStatus tells, in PostgreSQL's alphabetical order.
 func (s *Settings) reported(yield func(name, value string)) {
 	for i := range settings {

@@ -91,10 +91,10 @@ func (s *Session) simpleStatement(parsed *rewrite.Statement, last bool) *sqlstat
 	return nil
 }
 
-// planFor plans a statement in the state of the transaction: in a failed block only its end will do.
+// planFor plans a statement in the state of the transaction: in a failed block only its end will do, or ROLLBACK TO.
 func (s *Session) planFor(st *statement) *sqlstate.Error {
 	err := s.plan(s.working, st)
-	if s.tx.failed && (err != nil || !endsBlock(st.plan)) {
+	if s.tx.failed && (err != nil || !leavesFailure(st.plan)) {
 		return failedError()
 	}
 	if err != nil {
@@ -103,13 +103,21 @@ func (s *Session) planFor(st *statement) *sqlstate.Error {
 	return err
 }
 
-func endsBlock(plan *rewrite.Plan) bool {
-	return plan.Destination == rewrite.DestinationSession && (plan.Session.Kind == "COMMIT" || plan.Session.Kind == "ROLLBACK")
+// leavesFailure reports that a statement is good for a failed block (src/backend/tcop/postgres.c, IsTransactionExitStmt).
+func leavesFailure(plan *rewrite.Plan) bool {
+	if plan.Destination != rewrite.DestinationSession {
+		return false
+	}
+	switch plan.Session.Kind {
+	case "COMMIT", "ROLLBACK", "ROLLBACK TO":
+		return true
+	}
+	return false
 }
 
 // bind makes a portal of a statement and its values.
 func (s *Session) bind(st *statement, params [][]byte, paramFormats, resultFormats []int16) (*portal, *sqlstate.Error) {
-	p := &portal{statement: st, plan: st.plan, view: s.view, formats: resultFormats}
+	p := &portal{statement: st, plan: st.plan, view: s.view, formats: resultFormats, level: len(s.tx.savepoints)}
 	if st.plan.Destination == rewrite.DestinationSession {
 		return p, nil
 	}
@@ -134,25 +142,30 @@ func (s *Session) bind(st *statement, params [][]byte, paramFormats, resultForma
 
 // startRun sends a portal to its servers. With last the implicit transaction may end with it.
 func (s *Session) startRun(p *portal, rowsMax int32, last bool) *sqlstate.Error {
+	s.enter()
 	datasources := p.run.Datasources()
-	if err := s.tx.admit(datasources, p.plan.Writes); err != nil {
+	if err := s.tx.admit(datasources, p.plan); err != nil {
 		s.recordFailure(p.statement.parsed, p.plan, p.run.Routes(), err)
 		return err
 	}
 	// A Sync that comes with the statement ends the transaction only there, so nothing may be under way elsewhere.
 	// Nor may it end before its audit event is kept.
 	last = last && !s.underWay() && !(p.plan.Writes && s.audited(p.plan))
-	s.enter()
+	s.tx.queried = true
 	backends := make(map[string]*execute.Backend, len(datasources))
 	for _, d := range datasources {
 		sv, err := s.server(s.working, d)
 		if err != nil {
 			return err
 		}
+		s.establish(d, sv)
 		backends[d] = sv.Backend
 	}
 	if p.plan.Writes {
 		s.tx.wrote, s.tx.writer = true, datasources[0]
+	}
+	if !p.run.Opened() {
+		p.openedAt = len(s.tx.savepoints)
 	}
 	p.started, p.commits = true, last && p.plan.Writes
 	return p.run.Start(s.working, func(d string) *execute.Backend { return backends[d] }, rowsMax, last)

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/portcullisdb/portcullis/gateway/execute"
+	"github.com/portcullisdb/portcullis/gateway/pool"
 	"github.com/portcullisdb/portcullis/gateway/wire"
+	"github.com/portcullisdb/portcullis/rewrite"
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
 
@@ -14,13 +16,41 @@ import (
 // connection that a block uses is in a transaction of its own; outside of a block, what runs between two Syncs is one
 // transaction too, in PostgreSQL's words an implicit one.
 type transaction struct {
-	block  bool // between BEGIN and its end
-	failed bool // an error in the block: 25P02 until its end
-	modes  []string
-	open   bool   // implicit: something ran since the last Sync
-	writer string // the datasource that was written on
-	wrote  bool
-	began  time.Time // the first time that somebody asked for it
+	block   bool // between BEGIN and its end
+	failed  bool // an error in the block: 25P02 until its end, or until ROLLBACK TO
+	modes   modes
+	open    bool   // implicit: something ran since the last Sync
+	queried bool   // a statement has run: isolation and the like are settled
+	writer  string // the datasource that was written on
+	wrote   bool
+	began   time.Time // the first time that somebody asked for it
+
+	savepoints []savepoint
+	// marks has an entry for each server that has joined the block, by datasource: the settings that the server had at
+	// each savepoint that it was given.
+	marks map[string][]*pool.Settings
+	lost  *sqlstate.Error // why no savepoint can bring the failed block back
+}
+
+// modes are the characteristics of a transaction.
+type modes struct {
+	isolation            string // as SHOW writes it
+	readOnly, deferrable bool
+}
+
+// defaultModes are those of the transactions to come.
+func (s *Session) defaultModes() modes {
+	return modes{isolation: s.settings.Get("default_transaction_isolation"),
+		readOnly:   s.settings.Get("default_transaction_read_only") == "on",
+		deferrable: s.settings.Get("default_transaction_deferrable") == "on"}
+}
+
+// currentModes are those of the transaction, or of the next one.
+func (s *Session) currentModes() modes {
+	if s.tx.idle() {
+		return s.defaultModes()
+	}
+	return s.tx.modes
 }
 
 // idle reports that nothing is to be committed or rolled back.
@@ -43,10 +73,17 @@ func failedError() *sqlstate.Error {
 		"current transaction is aborted, commands ignored until end of transaction block")
 }
 
-// admit refuses what would write on a second datasource in one transaction, before anything is sent.
-func (t *transaction) admit(datasources []string, writes bool) *sqlstate.Error {
-	if !writes {
+// admit refuses what would write on a second datasource in one transaction, or in a read-only one, before anything is sent.
+func (t *transaction) admit(datasources []string, plan *rewrite.Plan) *sqlstate.Error {
+	if !plan.Writes {
 		return nil
+	}
+	if t.modes.readOnly {
+		command := string(plan.Command)
+		if plan.Command == rewrite.CommandSelect {
+			command = "SELECT FOR UPDATE"
+		}
+		return sqlstate.New(sqlstate.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", command)
 	}
 	for _, d := range datasources {
 		if t.wrote && t.writer != d || len(datasources) > 1 {
@@ -61,17 +98,16 @@ func (t *transaction) admit(datasources []string, writes bool) *sqlstate.Error {
 // enter marks that a statement begins: outside of a block it is in an implicit transaction.
 func (s *Session) enter() {
 	if s.tx.idle() {
+		s.tx.modes = s.defaultModes()
 		s.settings.Begin()
 		s.tx.open = true
 	}
 }
 
-// begin is BEGIN. What ran since the last Sync becomes part of the block, as in PostgreSQL.
-func (s *Session) begin(modes []string) {
-	if s.tx.idle() {
-		s.settings.Begin()
-	}
-	s.tx.block, s.tx.modes = true, modes
+// begin opens a block. What ran since the last Sync becomes part of it, as in PostgreSQL.
+func (s *Session) begin() {
+	s.enter()
+	s.tx.block = true
 	for _, sv := range s.servers {
 		if sv.Unsynced {
 			s.beginOn(sv)
@@ -79,14 +115,49 @@ func (s *Session) begin(modes []string) {
 	}
 }
 
-// beginOn opens the block on one server.
+// beginOn opens the block on one server. What is set within a savepoint, READ ONLY, is not told to servers: a rollback
+// would take it back on some of them only. The session itself refuses what would write.
 func (s *Session) beginOn(sv *server) {
-	command := "BEGIN"
-	if len(s.tx.modes) > 0 {
-		command += " " + strings.Join(s.tx.modes, ", ")
+	m := s.tx.modes
+	if len(s.tx.savepoints) > 0 {
+		m = s.tx.savepoints[0].modes
 	}
-	sv.Command(command)
+	sv.Command(sv.beginCommand(m))
 	sv.begun = true
+	if s.tx.marks == nil {
+		s.tx.marks = map[string][]*pool.Settings{}
+	}
+	s.tx.marks[sv.Server.Datasource()] = nil
+}
+
+// beginCommand names the modes that the server would not choose itself: its defaults are those of the settings that it has
+// been given, which may not yet be the session's.
+func (sv *server) beginCommand(m modes) string {
+	have := map[string]string{}
+	if sv.applied != nil {
+		have = sv.applied.Values
+	}
+	var words []string
+	if have["default_transaction_isolation"] != m.isolation {
+		words = append(words, "ISOLATION LEVEL "+strings.ToUpper(m.isolation))
+	}
+	if have["default_transaction_read_only"] != onOff(m.readOnly) {
+		words = append(words, choose(m.readOnly, "READ ONLY", "READ WRITE"))
+	}
+	if have["default_transaction_deferrable"] != onOff(m.deferrable) {
+		words = append(words, choose(m.deferrable, "DEFERRABLE", "NOT DEFERRABLE"))
+	}
+	if len(words) == 0 {
+		return "BEGIN"
+	}
+	return "BEGIN " + strings.Join(words, ", ")
+}
+
+func choose(on bool, yes, no string) string {
+	if on {
+		return yes
+	}
+	return no
 }
 
 // commit ends the transaction: first where it wrote, then elsewhere, so that what fails is known before anything that
@@ -191,17 +262,25 @@ func (s *Session) rollbackOn(ctx context.Context, sv *server) *sqlstate.Error {
 }
 
 // abort follows an error: everything that the transaction did is undone at once, as PostgreSQL does, and a block stays
-// failed until its end.
+// failed until its end. With a savepoint to return to servers wait for what the client decides.
 func (s *Session) abort() {
 	if s.tx.idle() {
 		return
 	}
+	if n := len(s.tx.savepoints); n > 0 && s.tx.lost == nil {
+		s.tx.failed = true
+		if s.tx.whole(s.servers) {
+			s.settings.rollbackTo(s.tx.savepoints[n-1].settings)
+			return
+		}
+		s.tx.lost = s.tx.lostError()
+	}
 	s.rollbackServers(s.working)
+	s.settings.Rollback()
 	if s.tx.block {
 		s.tx.failed = true
 		return
 	}
-	s.settings.Rollback()
 	s.tx = transaction{}
 }
 

@@ -34,6 +34,7 @@ var (
 	UntranslatableCharacter     = Code{"22P05"}
 	NotNullViolation            = Code{"23502"}
 	ActiveSQLTransaction        = Code{"25001"}
+	ReadOnlySQLTransaction      = Code{"25006"}
 	NoActiveSQLTransaction      = Code{"25P01"}
 	InFailedSQLTransaction      = Code{"25P02"}
 	IdleInTransactionTimeout    = Code{"25P03"}
@@ -41,6 +42,7 @@ var (
 	InvalidAuthorization        = Code{"28000"}
 	InvalidPassword             = Code{"28P01"}
 	InvalidCursorName           = Code{"34000"}
+	InvalidSavepoint            = Code{"3B001"}
 	InvalidCatalogName          = Code{"3D000"}
 	InvalidSchemaName           = Code{"3F000"}
 	InsufficientPrivilege       = Code{"42501"} // forbidden by a policy
