@@ -14,10 +14,9 @@ import (
 	"time"
 )
 
-// rawStep sends bytes and reads what comes: bytes without a type, and then messages; all until the end if messages is -1.
+// rawStep sends bytes and reads messages; all until the end if messages is -1.
 type rawStep struct {
 	send     func(last []byte) []byte // last is the body of the last message
-	bytes    int
 	messages int
 }
 

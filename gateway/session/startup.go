@@ -92,7 +92,9 @@ func (s *Session) admit() *sqlstate.Error {
 	if s.database == nil || s.user.Views[s.startup.Database] == nil {
 		return sqlstate.New(sqlstate.InvalidCatalogName, "database \"%s\" does not exist", s.startup.Database)
 	}
-	s.forgetKeys() // no server is logged in to by them
+	if s.database.Pooling.Backend != BackendClientKeys {
+		s.forgetKeys()
+	}
 	s.view = s.user.Views[s.startup.Database]
 	s.settings = newSettings(s.user.Name, s.database.Parameters)
 	if s.database.Policy.Transparent() {
