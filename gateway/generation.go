@@ -228,7 +228,7 @@ func (g *Gateway) openPools(c *config.Config, dc *config.Database, d *database) 
 			Connect: session.ConnectTimeoutDefault, Clock: g.options.Clock, Log: g.options.Log,
 			Dial: func(ctx context.Context, startup *pool.Startup) (*pool.Server, error) {
 				dial := pool.Config{Datasource: name, URL: url.Reveal(), StatementsMax: c.Limits.ServerStatements,
-					Buffers: g.buffers, Limits: wireLimits(c), DialNet: g.options.Dial}
+					Buffers: g.buffers, Limits: wireLimits(c), DialNet: g.options.Dial, AnySettings: d.Policy.Transparent()}
 				if startup != nil {
 					dial.Params = startup.Params
 				}

@@ -49,9 +49,9 @@ var settings = [...]struct{ name, value string }{
 }
 
 // check refuses servers and backend roles that the gateway must not stand before.
-func check(ctx context.Context, pg *pgconn.PgConn, allowSuperuser bool) error {
+func check(ctx context.Context, pg *pgconn.PgConn, c *Config) error {
 	for _, s := range settings {
-		if got := pg.ParameterStatus(s.name); got != s.value {
+		if got := pg.ParameterStatus(s.name); got != s.value && !c.AnySettings {
 			return fmt.Errorf("%w: %s is %q, and must be %q", ErrServerSetting, s.name, got, s.value)
 		}
 	}
@@ -66,7 +66,7 @@ func check(ctx context.Context, pg *pgconn.PgConn, allowSuperuser bool) error {
 	if err != nil || version < serverVersionMin {
 		return ErrServerVersion
 	}
-	if rights := string(result.Rows[0][1]); rights != "" && !allowSuperuser {
+	if rights := string(result.Rows[0][1]); rights != "" && !c.InsecureAllowSuperuser {
 		return fmt.Errorf("%w: %s", ErrPrivilegedRole, rights)
 	}
 	return nil

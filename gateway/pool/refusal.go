@@ -55,8 +55,9 @@ func unreachable(datasource string, err error) *sqlstate.Error {
 	return told.WithHint("The log of the gateway has the cause.")
 }
 
-// ofParameters reports that the server has refused startup parameters: a data exception, or a name that does not exist.
+// ofParameters reports that the server has refused startup parameters: a data exception, a name that does not exist or is
+// not for everybody, or a parameter that cannot be changed now.
 func ofParameters(e *sqlstate.Error) bool {
 	class := e.Code.String()[:2]
-	return class == "22" || class == "42"
+	return class == "22" || class == "42" || e.Code == sqlstate.CantChangeRuntimeParam
 }

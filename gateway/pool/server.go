@@ -26,6 +26,8 @@ type Config struct {
 	Params map[string]string
 	// InsecureAllowSuperuser lets pass backend roles that Dial refuses otherwise: for the owner of the logical database.
 	InsecureAllowSuperuser bool
+	// AnySettings lets pass servers whose settings the gateway cannot read statements and values by: for those that it relays.
+	AnySettings bool
 	// StatementsMax is the number of prepared statements that a Server keeps; 0 means StatementsMaxDefault.
 	StatementsMax int
 	// Limits bound the server's messages; Buffers may be nil.
@@ -90,7 +92,7 @@ func dial(ctx context.Context, c Config) (*Server, error) {
 		}
 		return nil, err
 	}
-	if err := check(ctx, pg, c.InsecureAllowSuperuser); err != nil {
+	if err := check(ctx, pg, &c); err != nil {
 		closeQuietly(pg)
 		return nil, err
 	}

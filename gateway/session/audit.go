@@ -8,7 +8,7 @@ import (
 
 // event starts an audit event with who asks, from where, for what.
 func (s *Session) event(kind audit.Kind) *audit.Event {
-	e := &audit.Event{Kind: kind, Session: sessionID(s.pid), User: s.startup.User, Database: s.startup.Database,
+	e := &audit.Event{Kind: kind, Session: sessionID(s.serial), User: s.startup.User, Database: s.startup.Database,
 		Client: s.client, Certificate: s.subject, Generation: s.state.Policy.Generation}
 	if s.user != nil {
 		e.Roles = s.user.Roles

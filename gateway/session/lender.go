@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"maps"
 	"slices"
@@ -103,8 +104,8 @@ func (l *lender) startupSettings() (map[string]string, *sqlstate.Error) {
 	if role := s.database.Pooling.role(s.user.Name); role != "" {
 		values[settingRole] = role
 	}
-	if !effect.ASCIISafe(values[settingEncoding]) {
-		l.pins = effect.Settings
+	if conforming, ok := boolean(values[settingStrings]); ok && conforming == "off" || !effect.ASCIISafe(values[settingEncoding]) {
+		l.pins = effect.Settings // what its statements do cannot be read
 	}
 	return values, nil
 }
@@ -114,6 +115,7 @@ const (
 	settingRole     = "role"
 	settingEncoding = "client_encoding"
 	settingPath     = "search_path"
+	settingStrings  = "standard_conforming_strings"
 )
 
 // link takes a connection from the pool and queues what makes it the session's.
@@ -124,7 +126,7 @@ func (l *lender) link() *sqlstate.Error {
 	}
 	server := r.server
 	l.prologue, l.failure, l.statements.unnamedHere = 0, nil, false
-	server.LastSession = r.session.pid
+	server.LastSession = r.session.serial
 	r.session.busy.Store(true)
 	l.apply()
 	return nil
@@ -407,6 +409,8 @@ func (l *lender) pass(m wire.Message) error {
 			r.mu.Unlock()
 		}
 	case wire.TypeNotificationResponse:
+		l.notify(m)
+		return nil
 	default:
 		if l.hidden() {
 			return nil
@@ -414,6 +418,15 @@ func (l *lender) pass(m wire.Message) error {
 	}
 	r.session.conn.Out.Forward(m)
 	return nil
+}
+
+// notify passes a notification on. One that comes from the session itself names the process id that the client knows.
+func (l *lender) notify(m wire.Message) {
+	s := l.relay.session
+	if len(m.Body) >= 4 && binary.BigEndian.Uint32(m.Body) == s.linked.PID() {
+		binary.BigEndian.PutUint32(m.Body, s.pid)
+	}
+	s.conn.Out.Forward(m)
 }
 
 var (
@@ -503,7 +516,7 @@ func (l *lender) settle() error {
 		keep = 0
 	}
 	if !effect.ASCIISafe(settings[settingEncoding]) || strings.Contains(settings[settingPath], "pg_temp") ||
-		settings["standard_conforming_strings"] == "off" {
+		settings[settingStrings] == "off" {
 		keep = effect.Settings
 	}
 	l.pins = found.pins | keep
@@ -576,7 +589,9 @@ func (l *lender) probe() (leftovers, error) {
 		case wire.TypeErrorResponse:
 			// It is not known what there is: all of it stays with the session.
 			failed = true
-		case wire.TypeNotificationResponse, wire.TypeParameterStatus:
+		case wire.TypeNotificationResponse:
+			l.notify(m)
+		case wire.TypeParameterStatus:
 			r.session.conn.Out.Forward(m)
 		case wire.TypeReadyForQuery:
 			if failed {

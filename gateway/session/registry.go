@@ -58,10 +58,23 @@ func (r *Registry) add(s *Session, random io.Reader, sessionsMax int) error {
 			break
 		}
 	}
-	s.pid, s.secret, s.place = r.next, secret, len(r.list)
+	s.pid, s.serial, s.secret, s.place = r.next, r.next, secret, len(r.list)
 	r.sessions[s.pid] = s
 	r.list = append(r.list, s)
 	return nil
+}
+
+// adopt gives a session the process id of its server connection, if no other session has it: then the ids that the server
+// tells in notifications and activity views are those that clients know.
+func (r *Registry) adopt(s *Session, pid uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, taken := r.sessions[pid]; taken || pid == 0 || int32(pid) < 0 || r.sessions[s.pid] != s {
+		return
+	}
+	delete(r.sessions, s.pid)
+	s.pid = pid
+	r.sessions[pid] = s
 }
 
 func (r *Registry) remove(s *Session) {

@@ -106,6 +106,7 @@ func (r *relay) connect() ([]pool.Parameter, *sqlstate.Error) {
 			return nil, s.dialError(s.database.Policy.Datasources[0], err)
 		}
 	}
+	s.options.Registry.adopt(s, r.server.PID())
 	return reported(r.server), nil
 }
 
@@ -162,18 +163,15 @@ func (r *relay) discard() {
 	}
 }
 
-// dialError tells the client what its own startup parameters did to the server connection, and nothing else.
+// dialError is what the client is told of an error of the pool.
 func (s *Session) dialError(datasource string, err error) *sqlstate.Error {
 	if known := (*sqlstate.Error)(nil); errors.As(err, &known) {
 		return known
 	}
-	s.log.Error("could not connect", "datasource", datasource, "error", err)
-	if refusal := pool.Refusal(err); refusal != nil {
-		switch class := refusal.Code.String()[:2]; class {
-		case "22", "42": // data exception; syntax error, or what does not exist
-			return refusal
-		}
+	if s.working.Err() != nil {
+		return s.ended()
 	}
+	s.log.Error("could not connect", "datasource", datasource, "error", err)
 	return sqlstate.New(sqlstate.ConnectionFailure, "could not connect to datasource %q", datasource)
 }
 

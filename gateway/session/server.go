@@ -76,7 +76,7 @@ func (s *Session) acquire(ctx context.Context, datasource string) (*server, *sql
 		s.log.Error("could not connect", "datasource", datasource, "error", err)
 		return nil, sqlstate.New(sqlstate.ConnectionFailure, "could not connect to datasource %q", datasource)
 	}
-	conn.LastSession = s.pid
+	conn.LastSession = s.serial
 	sv := &server{Backend: execute.NewBackend(conn), pool: p, applied: conn.Applied}
 	s.mu.Lock()
 	s.servers[datasource] = sv

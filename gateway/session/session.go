@@ -36,7 +36,8 @@ type Session struct {
 	busy             atomic.Bool           // a statement is under way
 	using            atomic.Pointer[State] // that of the transaction under way; nil between transactions
 
-	pid    uint32
+	pid    uint32 // as the client knows it
+	serial uint32 // tells the session from all others
 	secret [secretBytes]byte
 	place  int    // in the registry's list; the registry's
 	client string // address, or "[local]"
