@@ -108,7 +108,7 @@ func record(ctx context.Context, cluster *pgcluster.Cluster, comment string, pro
 	}
 	p.close()
 	if comment == "" {
-		comment = filepath.Base(program[0]) + " did this."
+		comment = "What " + filepath.Base(program[0]) + " does."
 	}
 	script := "# " + comment + "\n" + p.tape.script()
 	return steady(ctx, cluster, script)

@@ -150,8 +150,8 @@ func (p *proxy) session(conn net.Conn, reader *bufio.Reader, startup []byte) err
 	err = pass(server, reader, client.said)
 	_ = server.Close()
 	both.Wait()
-	if err == io.EOF {
-		err = nil
+	if client.left() || err == io.EOF {
+		return nil
 	}
 	return err
 }

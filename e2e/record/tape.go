@@ -43,6 +43,11 @@ func (t *tape) login(parameters []string) *voice {
 	return v
 }
 
+// busy waits until there is something to cancel: a statement that waits for a time or a lock. That it is active is not
+// enough, for it is so from Parse on.
+const busy = `await "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND usename = '` + wirescript.Role +
+	`' AND wait_event_type IN ('Timeout', 'Lock'))"`
+
 // cancel writes down a cancel request with a client's key.
 func (t *tape) cancel(key string) {
 	t.mu.Lock()
@@ -51,9 +56,16 @@ func (t *tape) cancel(key string) {
 		if v.key == key {
 			t.cancels++
 			name := fmt.Sprintf("cancel%d", t.cancels)
-			t.lines = append(t.lines, line{name, "open " + name}, line{name, "send CancelRequest " + v.name}, line{name, "expect Closed"})
+			t.lines = append(t.lines, line{"", busy}, line{name, "open " + name}, line{name, "send CancelRequest " + v.name}, line{name, "expect Closed"})
 		}
 	}
+}
+
+// left reports that the client has said Terminate.
+func (v *voice) left() bool {
+	v.tape.mu.Lock()
+	defer v.tape.mu.Unlock()
+	return v.done
 }
 
 func (v *voice) said(kind byte, body []byte) {

@@ -9,7 +9,7 @@
 //	                           startup parameters; "main" is there, without any, if the script names none
 //	open NAME                  a client that has connected and said nothing yet
 //	authenticate [PASSWORD]    answers the server's request for a password, up to AuthenticationOk
-//	send MESSAGE arguments     the message goes out with the next line that waits for something
+//	send MESSAGE arguments     the message goes out with the next line that waits for something or names another client
 //	go                         what waits goes out now
 //	cut N                      what is sent from here goes out by N bytes; 0: as a whole
 //	expect MESSAGE arguments   the next message is this one, and has what the arguments say

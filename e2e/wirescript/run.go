@@ -89,6 +89,11 @@ func (r *run) close() {
 }
 
 func (r *run) step(ctx context.Context, st step) error {
+	if r.now != nil && (st.verb == "as" || st.verb == "open") {
+		if err := r.now.flush(); err != nil {
+			return fmt.Errorf("before this line: %w", err)
+		}
+	}
 	switch st.verb {
 	case "as":
 		return r.as(ctx, st.message, st.args)

@@ -143,11 +143,14 @@ expect Closed
 	}
 	var all strings.Builder
 	for _, client := range transcript.clients {
-		all.WriteString(client + ":\n" + strings.Join(transcript.lines[client], "\n") + "\n")
+		all.WriteString(client + ":\n")
+		for _, line := range transcript.lines[client] {
+			all.WriteString(line.text + line.source + "\n")
+		}
 	}
 	for _, want := range []string{"other:\n", `DataRow "\x00\x02\x00\x00\x00\tother one\x00\x00\x00\x01_"`, "bare:\nbyte 'N'\n",
 		`NotificationResponse of a process, "news\x00it's\x00"`, "BackendKeyData of 8 bytes", `ParameterStatus "TimeZone\x00UTC\x00"`,
-		"full:\nNegotiateProtocolVersion"} {
+		"full:\nNegotiateProtocolVersion", ` R="auth_failed"`} {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("no %s in\n%s", want, &all)
 		}

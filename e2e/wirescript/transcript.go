@@ -17,15 +17,21 @@ const firstNormalOID = 16384
 // by their first appearance. Left out is what a line of one target alone waited for, and what may be anything.
 type Transcript struct {
 	clients []string // in the order of their first appearance
-	lines   map[string][]string
+	lines   map[string][]entry
 	oids    map[uint32]int
 }
 
+// entry is one message. source is the place in PostgreSQL's source that an error or notice names: one that the gateway
+// says itself has none.
+type entry struct{ text, source string }
+
 func newTranscript() *Transcript {
-	return &Transcript{lines: map[string][]string{}, oids: map[uint32]int{}}
+	return &Transcript{lines: map[string][]entry{}, oids: map[uint32]int{}}
 }
 
-func (t *Transcript) add(client, line string) {
+func (t *Transcript) add(client, line string) { t.addEntry(client, entry{text: line}) }
+
+func (t *Transcript) addEntry(client string, line entry) {
 	if _, known := t.lines[client]; !known {
 		t.clients = append(t.clients, client)
 	}
@@ -33,7 +39,9 @@ func (t *Transcript) add(client, line string) {
 }
 
 // message writes down what came.
-func (t *Transcript) message(client string, m Message) { t.add(client, t.text(m)) }
+func (t *Transcript) message(client string, m Message) {
+	t.addEntry(client, entry{t.text(m), m.source()})
+}
 
 // startup writes down what came behind AuthenticationOk. PostgreSQL has no order of ParameterStatus.
 func (t *Transcript) startup(client string, messages []Message) {
@@ -73,6 +81,9 @@ func (t *Transcript) text(m Message) string {
 	case 'E', 'N':
 		line := m.Name()
 		for _, f := range fields(m.Body) {
+			if strings.IndexByte(sourceLetters, f.letter) >= 0 {
+				continue
+			}
 			line += fmt.Sprintf(" %c=%q", f.letter, processNumber.ReplaceAllString(f.text, "$1 N"))
 		}
 		return line
@@ -84,6 +95,21 @@ func (t *Transcript) text(m Message) string {
 		return fmt.Sprintf("%s of %d bytes", m.Name(), len(m.Body))
 	}
 	return fmt.Sprintf("%s %q", m.Name(), m.Body)
+}
+
+// sourceLetters are the fields that name a file, a line and a function.
+const sourceLetters = "FLR"
+
+func (m Message) source() (text string) {
+	if m.Type != 'E' && m.Type != 'N' {
+		return ""
+	}
+	for _, f := range fields(m.Body) {
+		if strings.IndexByte(sourceLetters, f.letter) >= 0 {
+			text += fmt.Sprintf(" %c=%q", f.letter, f.text)
+		}
+	}
+	return text
 }
 
 func (t *Transcript) oid(oid uint32) string {
@@ -98,7 +124,8 @@ func (t *Transcript) oid(oid uint32) string {
 	return "own" + strconv.Itoa(number)
 }
 
-// Difference tells where two transcripts part, and is "" if they do not.
+// Difference tells where another transcript parts from this one, and is "" if it does not. Errors of the other may name
+// no place in PostgreSQL's source.
 func (t *Transcript) Difference(other *Transcript) string {
 	if !slices.Equal(t.clients, other.clients) {
 		return fmt.Sprintf("clients %q, not %q", other.clients, t.clients)
@@ -106,19 +133,19 @@ func (t *Transcript) Difference(other *Transcript) string {
 	for _, client := range t.clients {
 		a, b := t.lines[client], other.lines[client]
 		for i := range max(len(a), len(b)) {
-			if i < len(a) && i < len(b) && a[i] == b[i] {
+			if i < len(a) && i < len(b) && a[i].text == b[i].text && (a[i].source == b[i].source || b[i].source == "") {
 				continue
 			}
 			var text strings.Builder
 			fmt.Fprintf(&text, "client %s, message %d:", client, i+1)
 			for j := max(0, i-3); j < i; j++ {
-				fmt.Fprintf(&text, "\n      %.500s", a[j])
+				fmt.Fprintf(&text, "\n      %.500s%s", a[j].text, a[j].source)
 			}
 			for j := i; j < min(len(a), i+3); j++ {
-				fmt.Fprintf(&text, "\n want %.500s", a[j])
+				fmt.Fprintf(&text, "\n want %.500s%s", a[j].text, a[j].source)
 			}
 			for j := i; j < min(len(b), i+3); j++ {
-				fmt.Fprintf(&text, "\n  got %.500s", b[j])
+				fmt.Fprintf(&text, "\n  got %.500s%s", b[j].text, b[j].source)
 			}
 			return text.String()
 		}
