@@ -29,6 +29,8 @@ type Conn struct {
 	buffers     *Buffers
 	limits      Limits
 
+	received, sent atomic.Uint64 // bytes, for Traffic
+
 	frontend      bool // the other side is a frontend: types are checked, small messages are bounded
 	authenticated bool
 
@@ -64,6 +66,9 @@ func (c *Conn) RemoteAddr() net.Addr { return c.base.RemoteAddr() }
 
 // Encrypted reports whether the connection is TLS.
 func (c *Conn) Encrypted() bool { return c.secure.Load() != nil }
+
+// Traffic returns how many bytes were read and written, without what TLS adds. It may be called from any goroutine.
+func (c *Conn) Traffic() (received, sent uint64) { return c.received.Load(), c.sent.Load() }
 
 // TLS returns the state of TLS, and false if the connection is not encrypted.
 func (c *Conn) TLS() (tls.ConnectionState, bool) {
@@ -192,6 +197,7 @@ func (c *Conn) fill(need int) error {
 		c.in = grown
 	}
 	n, err := c.net.Read(c.in[c.w:])
+	c.received.Add(uint64(n))
 	c.w += n
 	c.bulk = c.w == len(c.in)
 	return readResult(n, err)
@@ -208,12 +214,14 @@ func (c *Conn) fillIdle() error {
 		var err error
 		c.in, c.w, err = c.waiter.read(c.buffers, size)
 		c.bulk = c.in != nil && c.w == len(c.in)
+		c.received.Add(uint64(c.w))
 		return readResult(c.w, err)
 	}
 	n, err := c.net.Read(c.peek[:])
 	if n > 0 {
 		c.in = c.buffers.get(size)
 		c.w = copy(c.in, c.peek[:n])
+		c.received.Add(uint64(n))
 	}
 	return readResult(n, err)
 }
@@ -259,6 +267,7 @@ func (c *Conn) Flush(ctx context.Context) error {
 		err = io.ErrShortWrite
 	}
 	c.Out.sent(n)
+	c.sent.Add(uint64(n))
 	if err != nil {
 		return fmt.Errorf("write to %s: %w", c.peerKind(), c.writeEnd.explain(err))
 	}
@@ -276,6 +285,7 @@ func (c *Conn) TryFlush() (sent bool, err error) {
 	}
 	n, err := c.waiter.tryWrite(c.Out.b)
 	c.Out.sent(n)
+	c.sent.Add(uint64(n))
 	if err != nil {
 		return false, fmt.Errorf("write to %s: %w", c.peerKind(), err)
 	}
