@@ -26,19 +26,26 @@ func (p phase) String() string {
 }
 
 // activity is what other goroutines see of a session: the sweeper, and who counts sessions. The session's goroutine writes
-// it, but for the two last fields.
+// it, but for those that say otherwise.
 type activity struct {
 	phase atomic.Uint32
 	since atomic.Int64 // when the phase, or the statement, began: Registry.now
+
+	transactionCount, statementCount atomic.Uint64 // that have ended; that were asked for
 
 	overdue atomic.Bool                    // the statement under way is being cancelled for its time
 	ending  atomic.Pointer[sqlstate.Error] // why terminate was called
 
 	cancelled int64 // when the overdue statement was cancelled last; the sweeper's alone
+	began     int64 // when the session was entered in the registry: Registry.now
+	group     Group // but for the phase; of that time
 }
 
 // setPhase says what the session does from now on. Of an active session it says that another statement begins.
 func (s *Session) setPhase(p phase) {
+	if p == phaseIdle && phase(s.activity.phase.Load()) == phaseActive {
+		s.transactionCount.Add(1)
+	}
 	// First since: who reads phase, then since, may take a new phase for younger than it is, never for older.
 	s.since.Store(s.options.Registry.now.Load())
 	s.activity.phase.Store(uint32(p))

@@ -40,7 +40,22 @@ func (s *Session) recordSession(action string, failure *sqlstate.Error) *sqlstat
 	if failure != nil {
 		e.Decision, e.SQLState = "refuse", failure.Code.String()
 	}
+	s.note(e)
 	return s.record(e)
+}
+
+// note counts and logs the begin or end of a session, or a login that failed.
+func (s *Session) note(e *audit.Event) {
+	switch {
+	case e.Decision == "refuse":
+		s.options.Registry.counts.failed.Add(1)
+		s.log.Info("login refused", "sqlstate", e.SQLState)
+	case e.Action == "login":
+		s.options.Registry.counts.accepted.Add(1)
+		s.log.Info("login", "session", e.Session)
+	default:
+		s.log.Info("logout", "session", e.Session)
+	}
 }
 
 // recordStatement records a statement that touches protected columns, before its first row leaves.
@@ -80,6 +95,10 @@ func (s *Session) recordFailure(statement *rewrite.Statement, plan *rewrite.Plan
 	}
 	e := s.event(kind)
 	e.Decision, e.SQLState, e.Rule, e.Routes = "refuse", failure.Code.String(), failure.Rule, routes
+	if kind == audit.KindRefusal {
+		s.options.Registry.counts.refusal(failure.Rule)
+		s.log.Info("statement refused", "session", e.Session, "sqlstate", e.SQLState, "rule", failure.Rule)
+	}
 	switch {
 	case plan != nil:
 		e.Statement, e.Columns = plan.Logical, touchedColumns(plan)

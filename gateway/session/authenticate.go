@@ -157,6 +157,9 @@ func (s *Session) loginFailed(err error) {
 		s.log.Error("a user's verifier cannot be read")
 		s.fatal(sqlstate.New(sqlstate.InvalidPassword, "password authentication failed for user \"%s\"", s.startup.User))
 	default:
+		if errors.Is(err, context.DeadlineExceeded) {
+			s.options.Registry.timeouts[TimeoutLogin].Add(1)
+		}
 		// PostgreSQL does not answer what is no startup packet, nor a client that takes too long: it may be in the middle of
 		// a message of its own (ProcessInterrupts of src/backend/tcop/postgres.c).
 		s.log.Debug("a connection ended before authentication", "error", err)

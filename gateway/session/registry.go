@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/portcullisdb/portcullis/gateway/wire"
 )
@@ -18,18 +19,20 @@ import (
 type Registry struct {
 	now      atomic.Int64 // coarse clock of sessions, in milliseconds: Sweep
 	timeouts timeoutCounts
+	counts   counts
 
 	mu       sync.Mutex
 	next     uint32
 	sessions map[uint32]*Session
 	list     []*Session // the same, for walks; Session.place is the index
 	draining bool
-	ended    sync.Cond // a session has ended
+	ended    sync.Cond           // a session has ended
+	done     map[string]*Traffic // of sessions that have ended, by database
 }
 
 // NewRegistry makes an empty registry.
 func NewRegistry() *Registry {
-	r := &Registry{sessions: map[uint32]*Session{}}
+	r := &Registry{sessions: map[uint32]*Session{}, done: map[string]*Traffic{}}
 	r.ended.L = &r.mu
 	return r
 }
@@ -61,6 +64,7 @@ func (r *Registry) add(s *Session, random io.Reader, sessionsMax int) error {
 	s.pid, s.serial, s.secret, s.place = r.next, r.next, secret, len(r.list)
 	r.sessions[s.pid] = s
 	r.list = append(r.list, s)
+	s.began, s.group = r.now.Load(), groupOf(s)
 	return nil
 }
 
@@ -86,6 +90,7 @@ func (r *Registry) remove(s *Session) {
 		r.list[s.place].place = s.place
 		r.list[last] = nil
 		r.list = r.list[:last]
+		r.keepTraffic(s)
 	}
 	r.mu.Unlock()
 	r.ended.Broadcast()
@@ -131,6 +136,7 @@ func (r *Registry) Cancel(ctx context.Context, key *wire.CancelKey) {
 	if s == nil || subtle.ConstantTimeCompare(s.secret[:], key.Secret) != 1 {
 		return
 	}
+	r.counts.cancels.Add(1)
 	s.Cancel(ctx)
 }
 
@@ -154,6 +160,28 @@ func (r *Registry) Drain() {
 	r.draining = true
 	for _, s := range r.sessions {
 		s.drain()
+	}
+}
+
+// retireGrace is how long a session that has done nothing yet may go on doing so while the gateway is replaced.
+const retireGrace = 2 * time.Second
+
+// Retire tells the sessions to end with 57P01 that have had a transaction, or have done nothing for a time, as soon as they are
+// in none: who has just come to a gateway that is being replaced shall not come in vain. It then waits as long as a sweep takes,
+// and is called again until there are no sessions. It is false if ctx has ended.
+func (r *Registry) Retire(ctx context.Context) bool {
+	for s := range r.all() {
+		if s.transactionCount.Load() > 0 || r.now.Load()-s.began > retireGrace.Milliseconds() {
+			s.drain()
+		}
+	}
+	timer := time.NewTimer(sweepInterval)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 

@@ -290,6 +290,7 @@ func (r *relay) take(m wire.Message) (helping, ok bool) {
 
 // sending takes note of the shape of a batch.
 func (r *relay) sending(t wire.Type) {
+	r.session.countStatement(t)
 	switch t {
 	case wire.TypeSync:
 		r.open = r.owed.copying

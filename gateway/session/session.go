@@ -188,6 +188,7 @@ func (s *Session) serve() {
 		}
 		s.busy.Store(true)
 		s.setPhase(phaseActive)
+		s.countStatement(m.Type)
 		if done := s.handle(m); done {
 			return
 		}
