@@ -48,3 +48,20 @@ func (s *Server) PrepareShared(text SharedText, pass, renew bool) (statement *St
 	s.conn.Out.Parse(st.Name, text.SQL(), text.OIDs())
 	return st, true
 }
+
+// TextOf returns the text of a statement of PrepareShared by its name on the server.
+func (s *Server) TextOf(name string) (SharedText, bool) {
+	for text, st := range s.statements.byText {
+		if st.Name == name {
+			return text, true
+		}
+	}
+	return SharedText{}, false
+}
+
+// Deallocating tells that the caller has appended a DEALLOCATE of a statement.
+func (s *Server) Deallocating(statement *Statement) {
+	if s.statements.keeps(statement) {
+		s.statements.remove(statement)
+	}
+}

@@ -8,7 +8,7 @@ import (
 // a count: while it reads data, the server passes over Sync (src/backend/commands/copyfromparse.c, CopyGetData), and the
 // client may have sent data and Sync before it knows that COPY has begun. So the ends of data are kept in the row.
 type barriers struct {
-	kinds []byte // of what is outstanding, oldest first: TypeSync, TypeQuery, TypeFunctionCall, or copyEnd
+	kinds []byte // of what is outstanding, oldest first: TypeSync, TypeQuery, TypeFunctionCall, settingUp, preparing, or copyEnd
 	next  int    // the oldest in kinds
 	count int    // without the copyEnds
 	// copying: the server reads COPY data, and the client has not ended it yet.
@@ -17,8 +17,13 @@ type barriers struct {
 	doubtful bool
 }
 
-// copyEnd marks CopyDone or CopyFail.
-const copyEnd = wire.TypeCopyDone
+// copyEnd marks CopyDone or CopyFail. The others mark something of the gateway's own, whose answers are for nobody: settingUp
+// must succeed, and if preparing does not, what follows it will tell the client.
+const (
+	copyEnd   = wire.TypeCopyDone
+	settingUp = 'u'
+	preparing = 'p'
+)
 
 // none reports that nothing is outstanding.
 func (b *barriers) none() bool { return b.count == 0 && !b.copying && !b.doubtful }
@@ -55,6 +60,20 @@ func (b *barriers) push(kind byte) {
 	b.kinds = append(b.kinds, kind)
 }
 
+// sentHidden takes note of something of the gateway's own that will be answered by ReadyForQuery.
+func (b *barriers) sentHidden(kind byte) {
+	b.push(kind)
+	b.count++
+}
+
+// hides returns what of the gateway's own the server answers now, 0 if it answers the client.
+func (b *barriers) hides() byte {
+	if b.next < len(b.kinds) && (b.kinds[b.next] == settingUp || b.kinds[b.next] == preparing) {
+		return b.kinds[b.next]
+	}
+	return 0
+}
+
 // ready takes note of ReadyForQuery; false if nothing asked for it.
 func (b *barriers) ready() bool {
 	if b.doubtful {
@@ -67,10 +86,18 @@ func (b *barriers) ready() bool {
 		b.next++
 		if kind != copyEnd {
 			b.count--
+			b.skipEnds()
 			return true
 		}
 	}
 	return false
+}
+
+// skipEnds passes the ends of data that nothing took: the oldest of kinds is what the server answers next.
+func (b *barriers) skipEnds() {
+	for b.next < len(b.kinds) && b.kinds[b.next] == copyEnd {
+		b.next++
+	}
 }
 
 // copyIn takes note of CopyInResponse, and returns how many of the Syncs that were sent the server passes over. simple

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/portcullisdb/portcullis/gateway/pool"
 	"github.com/portcullisdb/portcullis/gateway/wire"
@@ -33,10 +34,13 @@ type lender struct {
 	statements namespace
 	refusals   []refusal
 
-	// The reader's: prologue is how many ReadyForQuery belong to what link has sent; failure is an error among its answers.
-	prologue int
-	failure  *sqlstate.Error
+	hides   atomic.Uint32   // barriers.hides, for the reader
+	failure *sqlstate.Error // of what link has sent
+	changed []changedParameter
 }
+
+// changedParameter is a setting that the server has reported since the client was told last.
+type changedParameter struct{ name, before string }
 
 // refusal is an error of the gateway's own in a pipeline. The server is made to fail in its place, so that all that follows
 // from an error follows; and its error is replaced.
@@ -125,7 +129,8 @@ func (l *lender) link() *sqlstate.Error {
 		return err
 	}
 	server := r.server
-	l.prologue, l.failure, l.statements.unnamedHere = 0, nil, false
+	l.failure, l.changed, l.statements.unnamedHere = nil, l.changed[:0], false
+	l.hides.Store(0)
 	server.LastSession = r.session.serial
 	r.session.busy.Store(true)
 	l.apply()
@@ -200,10 +205,18 @@ func differences(have, want map[string]string) []string {
 
 // command queues a statement of the gateway's own, whose answers are for nobody.
 func (l *lender) command(sql string) {
-	l.relay.up.Out.Query(sql)
-	l.relay.server.Asked()
-	l.prologue++
+	r := l.relay
+	r.up.Out.Query(sql)
+	r.server.Asked()
+	r.owed.sentHidden(settingUp)
+	l.hide()
 }
+
+// hide tells the reader whom the next answers are for. mu is held.
+func (l *lender) hide() { l.hides.Store(uint32(l.relay.owed.hides())) }
+
+// hiding returns what of the gateway's own the server answers now, 0 if it answers the client.
+func (l *lender) hiding() byte { return byte(l.hides.Load()) }
 
 // ask sends what is queued and reads the answers to commands.
 func (l *lender) ask() error {
@@ -213,7 +226,7 @@ func (l *lender) ask() error {
 	if err := r.up.Flush(ctx); err != nil {
 		return err
 	}
-	for l.prologue > 0 {
+	for r.owed.count > 0 {
 		m, err := r.up.Read(ctx)
 		if err != nil {
 			return err
@@ -226,30 +239,56 @@ func (l *lender) ask() error {
 }
 
 // note takes note of a message of the server's and reports whether it is hidden from the client, because it belongs to
-// something of the gateway's own.
+// something of the gateway's own. mu is held.
 func (l *lender) note(m wire.Message) (hidden bool, err error) {
-	own, err := l.relay.server.Note(m)
+	r := l.relay
+	hides := l.hiding()
+	if m.Type == wire.TypeParameterStatus && hides == 0 {
+		l.change(m)
+	}
+	own, err := r.server.Note(m)
 	if err != nil || own {
 		return own, err
 	}
-	if l.prologue == 0 {
-		return false, nil
-	}
 	switch m.Type {
 	case wire.TypeReadyForQuery:
-		l.prologue--
+		if !r.owed.ready() {
+			return false, errDesynchronised
+		}
+		l.hide()
 	case wire.TypeErrorResponse:
-		if report, problem := wire.DecodeReport(m.Body); problem == nil && l.failure == nil {
+		if report, problem := wire.DecodeReport(m.Body); hides == settingUp && problem == nil && l.failure == nil {
 			l.failure = report.SQLState()
 		}
 	case wire.TypeNotificationResponse:
 		return false, nil
 	}
-	return true, nil
+	return hides != 0, nil
 }
 
-// hidden reports whether the rows that come are the gateway's own.
-func (l *lender) hidden() bool { return l.prologue > 0 }
+// change takes note of a setting that the server reports, before its value is replaced.
+func (l *lender) change(m wire.Message) {
+	name, _, problem := wire.DecodeParameterStatus(m.Body)
+	known := func(c changedParameter) bool { return c.name == name }
+	if problem == nil && !slices.ContainsFunc(l.changed, known) {
+		l.changed = append(l.changed, changedParameter{name, l.relay.server.Parameter(name)})
+	}
+}
+
+// report tells the client what has changed in the end, as servers do before ReadyForQuery: what was reset to a value that is
+// not the client's, and put right, has not changed. mu is held.
+func (l *lender) report() {
+	r := l.relay
+	if len(l.changed) == 0 || r.server == nil {
+		return
+	}
+	for _, c := range l.changed {
+		if value := r.server.Parameter(c.name); value != c.before {
+			r.session.conn.Out.ParameterStatus(c.name, value)
+		}
+	}
+	l.changed = l.changed[:0]
+}
 
 // give lets go of the connection: it goes back to the pool as it is, with the session's settings on it. mu is held, or
 // nobody else is there yet.
@@ -392,32 +431,44 @@ func (l *lender) pass(m wire.Message) error {
 		case wire.TypeErrorResponse:
 			l.passError(m)
 			return nil
+		case wire.TypeParameterStatus:
+			if r.owed.count == 0 { // nobody asked: the server's configuration was reloaded
+				l.report()
+			}
+			return nil
 		case wire.TypeParseComplete, wire.TypeCloseComplete:
 			if emulated := l.statements.answered(); emulated {
 				r.session.conn.Out.ParseComplete()
 				return nil
 			}
 		}
-	case wire.TypeCommandComplete:
-		if l.hidden() {
-			return nil
-		}
-		if bytes.HasPrefix(m.Body, tagDiscardAll) || bytes.HasPrefix(m.Body, tagDeallocateAll) {
-			r.mu.Lock()
-			r.server.DroppedStatements()
-			l.statements.clear()
-			r.mu.Unlock()
-		}
 	case wire.TypeNotificationResponse:
 		l.notify(m)
 		return nil
 	default:
-		if l.hidden() {
+		if l.hiding() != 0 {
 			return nil
+		}
+		if m.Type == wire.TypeCommandComplete && bytes.HasPrefix(m.Body, tagD) {
+			l.dropped(m.Body)
 		}
 	}
 	r.session.conn.Out.Forward(m)
 	return nil
+}
+
+// dropped follows a command that has dropped prepared statements.
+func (l *lender) dropped(tag []byte) {
+	r := l.relay
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case bytes.Equal(tag, tagDiscardAll), bytes.Equal(tag, tagDeallocateAll):
+		r.server.DroppedStatements()
+		l.statements.clear()
+	case bytes.Equal(tag, tagDeallocate):
+		l.statements.deallocated()
+	}
 }
 
 // notify passes a notification on. One that comes from the session itself names the process id that the client knows.
@@ -430,8 +481,10 @@ func (l *lender) notify(m wire.Message) {
 }
 
 var (
+	tagD             = []byte("D")
 	tagDiscardAll    = []byte("DISCARD ALL\x00")
 	tagDeallocateAll = []byte("DEALLOCATE ALL\x00")
+	tagDeallocate    = []byte("DEALLOCATE\x00")
 )
 
 // passError passes an error on, the gateway's own in place of the one that it has brought about.
@@ -443,10 +496,13 @@ func (l *lender) passError(m wire.Message) {
 		out.ErrorResponse(wire.SeverityError, l.refusals[0].err)
 		l.refusals = l.refusals[1:]
 	case r.session.overdue.Load() && r.passOverdue(m):
-	default:
-		if bytes.Contains(m.Body, []byte(pool.StatementPrefix)) && bytes.Contains(m.Body, codeNoStatement) {
+	case bytes.Contains(m.Body, []byte(pool.StatementPrefix)):
+		body := l.statements.translate(m.Body)
+		if bytes.Contains(m.Body, codeNoStatement) {
 			r.server.DroppedStatements() // by something that was not seen: it heals
 		}
+		out.Forward(wire.Message{Type: m.Type, Body: body})
+	default:
 		out.Forward(m)
 	}
 }
@@ -535,22 +591,22 @@ func (l *lender) settle() error {
 	return l.reapply()
 }
 
-// reapply sends the settings that apply has queued; what the client is told of changes.
+// reapply sends the settings that apply has queued, and waits until they are there.
 func (l *lender) reapply() error {
 	r := l.relay
 	if err := r.up.Flush(r.session.working); err != nil {
 		return err
 	}
-	for l.prologue > 0 {
+	for r.owed.count > 0 {
 		m, err := r.up.Read(r.session.working)
 		if err != nil {
 			return err
 		}
+		if m.Type == wire.TypeParameterStatus {
+			l.change(m)
+		}
 		if _, err := l.note(m); err != nil {
 			return err
-		}
-		if m.Type == wire.TypeParameterStatus {
-			r.session.conn.Out.Forward(m)
 		}
 	}
 	if l.failure != nil {
@@ -580,6 +636,9 @@ func (l *lender) probe() (leftovers, error) {
 		if err != nil {
 			return found, err
 		}
+		if m.Type == wire.TypeParameterStatus {
+			l.change(m)
+		}
 		if _, err := r.server.Note(m); err != nil {
 			return found, err
 		}
@@ -591,8 +650,6 @@ func (l *lender) probe() (leftovers, error) {
 			failed = true
 		case wire.TypeNotificationResponse:
 			l.notify(m)
-		case wire.TypeParameterStatus:
-			r.session.conn.Out.Forward(m)
 		case wire.TypeReadyForQuery:
 			if failed {
 				if l.settings != nil {

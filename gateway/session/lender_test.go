@@ -268,3 +268,66 @@ func TestManyClientsShareFewConnections(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// SQL commands know the statements that were prepared by messages, on a connection that has never seen them, and errors name
+// them as the client does.
+func TestCommandsKnowPreparedStatements(t *testing.T) {
+	g := lendingGateway(t, 2)
+	conn, other := g.connect(t), g.connect(t)
+	ctx := testContext(t)
+	if _, err := conn.Prepare(ctx, "My stmt", "SELECT $1::text || '!'"); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := other.Begin(ctx) // takes the connection that has the statement
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, other, "SELECT 1")
+	simple := func(sql string) (string, error) {
+		results, err := conn.PgConn().Exec(ctx, sql).ReadAll()
+		if err != nil || len(results[0].Rows) == 0 {
+			return "", err
+		}
+		return string(results[0].Rows[0][0]), nil
+	}
+	if got, err := simple(`EXECUTE "My stmt" ('x')`); got != "x!" || err != nil {
+		t.Errorf("EXECUTE: %q %v", got, err)
+	}
+	r := conn.PgConn().ExecPrepared(ctx, "My stmt", nil, nil, nil).Read()
+	if code(r.Err) != "08P01" || !strings.Contains(r.Err.Error(), `prepared statement "My stmt" requires 1`) {
+		t.Errorf("a parameter too few: %v", r.Err)
+	}
+	if _, err := simple(`DEALLOCATE "My stmt"`); err != nil {
+		t.Error(err)
+	}
+	if _, err := simple(`EXECUTE "My stmt" ('x')`); code(err) != "26000" {
+		t.Errorf("after DEALLOCATE: %v", err)
+	}
+	if _, err := conn.PgConn().Prepare(ctx, "My stmt", "SELECT 2", nil); err != nil {
+		t.Error(err)
+	}
+	_ = tx.Rollback(ctx)
+}
+
+// A client is told of settings as PostgreSQL does it: what RESET returns to is what it started with.
+func TestResetTellsTheClientsOwnValues(t *testing.T) {
+	g := lendingGateway(t, 1)
+	conn := g.connectWith(t, "&application_name=mine&options=-c%20TimeZone%3DAsia/Tokyo")
+	parameter := func(name string) string { return conn.PgConn().ParameterStatus(name) }
+	for _, sql := range []string{"SET application_name = 'other'; SET TimeZone = 'UTC'", "RESET ALL",
+		"SET application_name = 'other'", "RESET application_name", "DISCARD ALL"} {
+		if _, err := conn.PgConn().Exec(testContext(t), sql).ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+		name, zone := "mine", "Asia/Tokyo"
+		if strings.HasPrefix(sql, "SET") {
+			name = "other"
+		}
+		if strings.Contains(sql, "UTC") {
+			zone = "UTC"
+		}
+		if parameter("application_name") != name || parameter("TimeZone") != zone {
+			t.Errorf("after %s: %q %q", sql, parameter("application_name"), parameter("TimeZone"))
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"bytes"
+
 	"github.com/portcullisdb/portcullis/gateway/pool"
 	"github.com/portcullisdb/portcullis/gateway/wire"
 	"github.com/portcullisdb/portcullis/rewrite/effect"
@@ -20,13 +22,13 @@ type namespace struct {
 	unnamedEffects effect.Effects
 	unnamedHere    bool
 	changes        []change // not answered yet, oldest first
+	deallocating   []deallocation
 }
 
 // prepared is a prepared statement.
 type prepared struct {
 	text    pool.SharedText
 	effects effect.Effects
-	sql     bool // made by PREPARE: text holds what follows the name
 }
 
 // change is a Parse or Close of the client's that the server has not answered yet.
@@ -241,6 +243,9 @@ func (n *namespace) drop(count int) {
 
 // passedOver takes back the changes that the server has passed over, after an error in a segment before the answered-th.
 func (n *namespace) passedOver(answered uint64) {
+	for len(n.deallocating) > 0 && n.deallocating[0].segment < answered {
+		n.deallocating = n.deallocating[1:]
+	}
 	count := 0
 	for count < len(n.changes) && n.changes[count].segment < answered {
 		count++
@@ -280,6 +285,77 @@ func (n *namespace) clear() {
 	n.unnamedHere = false
 }
 
-// rewrite queues a text that names prepared statements, with the names that they have on the server. It is false if there
-// is nothing to rewrite.
-func (n *namespace) rewrite(text []byte, effects effect.Effects) bool { return false }
+// rewrite queues a text that names one of the client's prepared statements, with the name that it has on the server:
+// EXECUTE, EXPLAIN EXECUTE, CREATE TABLE AS EXECUTE, DEALLOCATE. It is false if the text is to go as it is.
+func (n *namespace) rewrite(text []byte, effects effect.Effects) bool {
+	r := n.lender.relay
+	start, end, name, ok := effect.StatementName(text)
+	st, exists := n.named[name]
+	if !ok || !exists || r.open {
+		return false
+	}
+	statement, made := r.server.PrepareShared(st.text, false, false)
+	if made {
+		r.up.Out.Sync()
+		r.server.Asked()
+		r.owed.sentHidden(preparing)
+		n.lender.hide()
+	}
+	n.lender.effects |= st.effects
+	if effects&effect.Deallocate != 0 {
+		n.deallocating = append(n.deallocating, deallocation{r.server.AskedFor(), name})
+		r.server.Deallocating(statement)
+	}
+	r.up.Out.QueryParts(text[:start], statement.Name, text[end:])
+	return true
+}
+
+// deallocation is a DEALLOCATE that is under way.
+type deallocation struct {
+	segment uint64
+	name    string
+}
+
+// deallocated follows the success of the oldest DEALLOCATE of a statement that was made by Parse.
+func (n *namespace) deallocated() {
+	if len(n.deallocating) > 0 {
+		delete(n.named, n.deallocating[0].name)
+		n.deallocating = n.deallocating[1:]
+	}
+}
+
+// translate puts the client's names of statements in the place of the server's in the texts of an error.
+func (n *namespace) translate(body []byte) []byte {
+	prefix := []byte(pool.StatementPrefix)
+	var out []byte
+	for {
+		at := bytes.Index(body, prefix)
+		if at < 0 {
+			return append(out, body...)
+		}
+		end := at + len(prefix)
+		for end < len(body) && body[end] >= '0' && body[end] <= '9' {
+			end++
+		}
+		out = append(append(out, body[:at]...), n.clientName(string(body[at:end]))...)
+		body = body[end:]
+	}
+}
+
+// clientName returns what the client calls a statement of the server's; the server's name if it is not the client's.
+func (n *namespace) clientName(name string) string {
+	text, ok := n.lender.relay.server.TextOf(name)
+	if !ok {
+		return name
+	}
+	found := ""
+	for own, st := range n.named {
+		if st.text == text && (found == "" || own < found) {
+			found = own
+		}
+	}
+	if found == "" {
+		return name
+	}
+	return found
+}

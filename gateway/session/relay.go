@@ -366,11 +366,11 @@ func (r *relay) answers() error {
 			r.mu.Lock()
 			err = r.rest()
 			helping := r.listening.Load() && r.up != nil
+			r.tell(byte(r.status.Load()))
 			r.mu.Unlock()
 			if err != nil {
 				return err
 			}
-			s.conn.Out.ReadyForQuery(byte(r.status.Load()))
 			if helping {
 				r.help()
 			}
@@ -393,7 +393,7 @@ func (r *relay) pass(m wire.Message) error {
 	out := &r.session.conn.Out
 	switch m.Type {
 	case wire.TypeDataRow, wire.TypeCopyData:
-		if r.lent != nil && r.lent.hidden() {
+		if r.lent != nil && r.lent.hiding() != 0 {
 			return nil
 		}
 		out.Forward(m)
@@ -466,8 +466,7 @@ func (r *relay) ready(m wire.Message) (last bool, err error) {
 		if hidden || err != nil {
 			return false, err
 		}
-	}
-	if !r.owed.ready() {
+	} else if !r.owed.ready() {
 		return false, errDesynchronised
 	}
 	r.status.Store(int32(m.Body[0]))
@@ -476,8 +475,16 @@ func (r *relay) ready(m wire.Message) (last bool, err error) {
 		r.mixed = false
 		return true, nil
 	}
-	r.session.conn.Out.Forward(m)
+	r.tell(m.Body[0])
 	return false, nil
+}
+
+// tell queues ReadyForQuery for the client, behind what it is told with it.
+func (r *relay) tell(status byte) {
+	if r.lent != nil {
+		r.lent.report()
+	}
+	r.session.conn.Out.ReadyForQuery(status)
 }
 
 var errDesynchronised = errors.New("the server's answers do not fit what was asked")
@@ -550,7 +557,9 @@ func (r *relay) helperRun(ctx context.Context, up *wire.Conn) error {
 			continue
 		}
 		// The last answers leave before the client's goroutine may write again.
-		s.conn.Out.ReadyForQuery(byte(r.status.Load()))
+		r.mu.Lock()
+		r.tell(byte(r.status.Load()))
+		r.mu.Unlock()
 		if err := s.conn.Flush(s.working); err != nil {
 			return err
 		}
@@ -571,8 +580,14 @@ func (r *relay) retire() (done bool, err error) {
 	if err := r.rest(); err != nil {
 		return false, err
 	}
+	if r.lent != nil {
+		r.lent.report()
+	}
 	if r.up != nil && r.listening.Load() {
 		return false, nil
+	}
+	if err := r.session.conn.Flush(r.session.working); err != nil { // changes of settings, if there were any
+		return false, err
 	}
 	r.helping, r.sent, r.mixed = false, false, false
 	return true, nil

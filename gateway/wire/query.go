@@ -15,3 +15,13 @@ func (o *Output) Query(sql string) {
 	o.text(sql)
 	o.end(start)
 }
+
+// QueryParts appends a Query whose text comes in three parts, without zero bytes.
+func (o *Output) QueryParts(before []byte, middle string, after []byte) {
+	start := o.begin(TypeQuery)
+	o.bytes(before)
+	o.bytes([]byte(middle))
+	o.bytes(after)
+	o.byte(0)
+	o.end(start)
+}

@@ -134,6 +134,26 @@ func TestSettingNames(t *testing.T) {
 	}
 }
 
+func TestStatementName(t *testing.T) {
+	for _, c := range []struct{ sql, span, name string }{
+		{"EXECUTE p (1, 'a')", "p", "p"},
+		{"execute P;", "P", "p"},
+		{`DEALLOCATE "My stmt"`, `"My stmt"`, "My stmt"},
+		{"DEALLOCATE PREPARE a1 ; -- done", "a1", "a1"},
+		{"EXPLAIN (ANALYZE) EXECUTE p(2)", "p", "p"},
+		{"CREATE TABLE t AS EXECUTE p", "p", "p"},
+		{"EXECUTE p; EXECUTE q", "", ""},
+		{"SELECT 1", "", ""},
+		{`EXECUTE "a""b"`, "", ""},
+		{"", "", ""},
+	} {
+		start, end, name, ok := StatementName([]byte(c.sql))
+		if c.sql[start:end] != c.span || name != c.name || ok != (c.name != "") {
+			t.Errorf("%s: %q %q %v", c.sql, c.sql[start:end], name, ok)
+		}
+	}
+}
+
 func TestOfAllocatesNothing(t *testing.T) {
 	sql := []byte("SELECT count(*), f(x) FROM t WHERE a = 'x' AND lower(b) = $1 -- c")
 	if n := testing.AllocsPerRun(100, func() { Of(sql) }); n != 0 {

@@ -72,3 +72,38 @@ func (s *scanner) peek() bool {
 	}
 	return s.next()
 }
+
+// StatementName finds the name of a prepared statement in a text of one statement: behind EXECUTE or DEALLOCATE, and behind
+// EXECUTE in EXPLAIN and CREATE TABLE AS. It stands at sql[start:end], with its quotes. ok is false if there is none, or more
+// than one statement.
+func StatementName(sql []byte) (start, end int, name string, ok bool) {
+	s := scanner{sql: sql, first: true}
+	wanted := false
+	for s.next() {
+		switch {
+		case s.kind == kindSemicolon:
+			if s.skipBlanks(); s.pos < len(sql) {
+				return 0, 0, "", false
+			}
+			return start, end, name, ok
+		case wanted && s.kind == kindWord && is(s.word(), "prepare"): // DEALLOCATE PREPARE
+		case wanted && (s.kind == kindWord || s.kind == kindName) && s.start < s.end:
+			start, end, name, ok, wanted = s.start, s.end, string(s.word()), true, false
+			if s.kind == kindName {
+				start, end = start-1, end+1
+			}
+			if strings.Contains(name, `"`) {
+				return 0, 0, "", false
+			}
+		case s.kind != kindWord:
+		case s.first:
+			wanted = is(s.word(), "execute") || is(s.word(), "deallocate")
+			if !wanted && !is(s.word(), "explain") && !is(s.word(), "create") {
+				return 0, 0, "", false
+			}
+		case !ok && is(s.word(), "execute"):
+			wanted = true
+		}
+	}
+	return start, end, name, ok
+}
