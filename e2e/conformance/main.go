@@ -150,6 +150,9 @@ func fill(s *suite.Suite) {
 	if s.Length == 0 {
 		s.Length = lengthDefault
 	}
+	if s.ServerConnections == 0 {
+		s.ServerConnections = poolMax
+	}
 }
 
 // runSuite prepares a suite and runs it in each setting. problems are what is wrong with the results; err ends the command.

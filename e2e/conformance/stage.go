@@ -24,7 +24,8 @@ import (
 const (
 	readyTimeout = 30 * time.Second
 	stopTimeout  = 15 * time.Second
-	poolMax      = 150 // server connections; suites open fewer connections than that
+	cancelsMax   = 10_000 // in a second
+	poolMax      = 150    // server connections where a suite says nothing; suites open fewer connections than that
 )
 
 // loopback is where clusters and gateways listen: passwords of suites are no secret.
@@ -218,10 +219,12 @@ func (g *stage) configuration(s suite.Suite, setting suite.Setting, c suite.Cert
 	}
 	b.WriteString("  - {method: scram-sha-256}\n")
 	of := func(database string) string { return g.cluster.URLFor(s.Role, s.Password, database) }
+	// Suites cancel more often than the gateway lets one address do if it is not told otherwise.
+	fmt.Fprintf(&b, "limits: {cancels_per_second: %d}\n", cancelsMax)
 	b.WriteString("databases:\n")
 	for _, database := range append([]string{s.Database, "postgres"}, s.Databases...) { // tools look for postgres
 		fmt.Fprintf(&b, "  %s:\n    logical: %q\n    pool: {mode: %s}\n    datasources:\n      server: {url: %q, pool: {max: %d}}\n",
-			database, of(logicalOf(s.Database)), setting, of(database), poolMax)
+			database, of(logicalOf(s.Database)), setting, of(database), s.ServerConnections)
 	}
 	return b.String()
 }

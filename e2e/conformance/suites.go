@@ -12,6 +12,7 @@ func suites() []suite.Suite {
 	return []suite.Suite{
 		golang.Pgx(),
 		golang.Pq(),
+		golang.Smoke(),
 		postgres.Psql(),
 		postgres.Dump(),
 		postgres.Pgbench(),

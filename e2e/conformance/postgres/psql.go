@@ -188,14 +188,16 @@ func witness(ctx context.Context, w *suite.Workspace, s *suite.Server, name stri
 var (
 	portOf         = regexp.MustCompile(`\bport (at address "[^"]*" )?[0-9]+`)
 	socketOf       = regexp.MustCompile(`socket "[^"]*"`)
+	largeObjectOf  = regexp.MustCompile(`(lo_import|lo_unlink|large object) [0-9]+`)
 	notificationOf = regexp.MustCompile(`received from server process with PID [0-9]+`)
 )
 
-// samePlace replaces what cannot be the same: ports, socket paths, and process ids that notifications carry.
+// samePlace replaces what cannot be the same: ports, socket paths, new OIDs, and process ids that notifications carry.
 func samePlace(output string, s *suite.Server) string {
 	output = strings.ReplaceAll(output, s.SocketDir, "SOCKET")
 	output = portOf.ReplaceAllString(output, "port PORT")
 	output = socketOf.ReplaceAllString(output, `socket "SOCKET"`)
+	output = largeObjectOf.ReplaceAllString(output, "$1 OID")
 	return notificationOf.ReplaceAllString(output, "received from server process with PID PID")
 }
 

@@ -25,6 +25,8 @@ type Suite struct {
 	Setup string
 	// Users may log in besides Role.
 	Users []User
+	// ServerConnections is how many the gateway has for each database; 150 if 0.
+	ServerConnections int
 	// Certificates are those that both servers show, asked for after Prepare. nil: an authority is made that signs one for
 	// localhost and 127.0.0.1, and one for each user with Certificate.
 	Certificates func(w *Workspace) Certificates

@@ -180,6 +180,7 @@ COMMENT ON OPERATOR === (int, int) IS 'the same';
 \l+ nothing
 \l conform*
 \lo_list
+ALTER ROLE conform IN DATABASE conformance RESET work_mem;
 \sf twice
 \sf+ several
 \sf several(int[])

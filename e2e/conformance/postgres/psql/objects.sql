@@ -1,10 +1,16 @@
 -- Large objects, types of all kinds, DDL, plans, functions.
 \lo_import included.sql 'a comment'
-\set oid :LASTOID
+\lo_export :LASTOID exported.txt
+\! cmp included.sql exported.txt && echo the same
+SELECT convert_from(lo_get(:LASTOID, 0, 6), 'UTF8'), obj_description(:LASTOID, 'pg_largeobject');
+\lo_unlink :LASTOID
+\lo_unlink :LASTOID
+\set oid 4242424
+SELECT lo_from_bytea(:oid, 'of a known oid'); COMMENT ON LARGE OBJECT :oid IS 'a comment';
 \lo_list
 \lo_list+
 \lo_export :oid exported.txt
-\! cmp included.sql exported.txt && echo the same
+\! cat exported.txt; echo
 BEGIN; SELECT lo_open(:oid, 393216) AS fd \gset
 SELECT convert_from(loread(:fd, 10), 'UTF8'); SELECT lo_lseek(:fd, 0, 2) > 0; SELECT lowrite(:fd, 'more'); SELECT lo_close(:fd); COMMIT;
 SELECT length(lo_get(:oid)); SELECT lo_put(:oid, 0, 'X'); SELECT convert_from(lo_get(:oid, 0, 5), 'UTF8'); SELECT lo_from_bytea(0, 'abc') > 0;

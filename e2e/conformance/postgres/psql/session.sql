@@ -10,8 +10,8 @@ SELECT set_config('work_mem', '111kB', false), set_config('my.own', 'value', tru
 SET my.own = 'kept'; SHOW my.own; SET LOCAL my.own = 'outside'; SHOW my.own; SET "My"."Own" = 'quoted'; SHOW my.own;
 BEGIN; SAVEPOINT a; SET my.own = 'in savepoint'; ROLLBACK TO a; SHOW my.own; COMMIT;
 SET TIME ZONE INTERVAL '-08:00' HOUR TO MINUTE; SHOW TimeZone; SET TIME ZONE LOCAL; SET SESSION SCHEMA 'public'; SET NAMES 'LATIN1'; SHOW client_encoding; RESET client_encoding; SET SEED TO 0.5; SELECT random() BETWEEN 0 AND 1; SET XML OPTION CONTENT; SHOW xmloption;
-SELECT name, setting FROM pg_settings WHERE source = 'session' ORDER BY name;
-RESET ALL; SELECT name, setting FROM pg_settings WHERE source = 'session' ORDER BY name;
+SELECT name, setting FROM pg_settings WHERE source = 'session' AND name <> 'application_name' ORDER BY name;
+RESET ALL; SELECT name, setting FROM pg_settings WHERE source = 'session' AND name <> 'application_name' ORDER BY name; SHOW application_name;
 CREATE TEMP TABLE tt (a int); INSERT INTO tt VALUES (1), (2); SELECT * FROM tt; CREATE TEMP VIEW tv AS SELECT * FROM tt; SELECT count(*) FROM tv; CREATE TEMP SEQUENCE ts; SELECT nextval('ts'); SELECT currval('ts'), lastval();
 CREATE TEMP TABLE td (a int) ON COMMIT DROP; SELECT * FROM td; BEGIN; CREATE TEMP TABLE td (a int) ON COMMIT DELETE ROWS; INSERT INTO td VALUES (1); SELECT * FROM td; COMMIT; SELECT * FROM td;
 SELECT 1 AS a INTO TEMP into_temp; TABLE into_temp;
