@@ -533,6 +533,7 @@ func (l *lender) rest() error {
 		}
 	}
 	l.effects = 0
+	l.report()
 	if l.pins == 0 {
 		l.give()
 	}

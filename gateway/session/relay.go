@@ -580,9 +580,6 @@ func (r *relay) retire() (done bool, err error) {
 	if err := r.rest(); err != nil {
 		return false, err
 	}
-	if r.lent != nil {
-		r.lent.report()
-	}
 	if r.up != nil && r.listening.Load() {
 		return false, nil
 	}
