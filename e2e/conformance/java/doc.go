@@ -1,0 +1,2 @@
+// Package java has the suite of PostgreSQL's JDBC driver: a program of ours, Conformance.java.
+package java
