@@ -22,7 +22,6 @@ import (
 	"github.com/portcullisdb/portcullis/rewrite"
 	"github.com/portcullisdb/portcullis/rewrite/catalog"
 	"github.com/portcullisdb/portcullis/rewrite/scan"
-	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 	"github.com/portcullisdb/portcullis/shard"
 )
 
@@ -42,7 +41,7 @@ type database struct {
 	logical  *schema.Logical // nil on a transparent database
 	catalog  atomic.Pointer[catalog.Catalog]
 	disabled atomic.Pointer[map[policy.TableName]string]
-	pools    map[string]*pool.Pool // by datasource
+	sources  map[string]*source // by datasource, the logical database's under execute.LogicalDatasource
 }
 
 // build makes a generation. previous is the one before, nil at the start.
@@ -115,7 +114,7 @@ func (g *Gateway) buildDatabase(ctx context.Context, c *config.Config, dc *confi
 	keysets map[string]*keyset.Keyset, previous *generation) (*database, error) {
 	d := &database{config: dc}
 	d.Policy, d.Pooling = dp, pooling(&dc.Pool)
-	g.openPools(c, dc, d)
+	g.openSources(c, dc, d, previous)
 	if parameters, err := d.probe(ctx, dc); err == nil {
 		d.Parameters = parameters
 	} else {
@@ -218,46 +217,11 @@ func (d *database) disable(disabled map[policy.TableName]string, f schema.Findin
 	}
 }
 
-// logicalConnectionsMax bounds the connections of sessions to one logical database.
-const logicalConnectionsMax = 20
-
-// openPools makes the pools of a database's datasources, and of its logical database.
-func (g *Gateway) openPools(c *config.Config, dc *config.Database, d *database) {
-	open := func(name string, url config.Secret, connectionsMax int) {
-		d.pools[name] = pool.New(pool.Options{Datasource: name, Max: connectionsMax, Wait: waitMax,
-			Connect: session.ConnectTimeoutDefault, Clock: g.options.Clock, Log: g.options.Log,
-			Dial: func(ctx context.Context, startup *pool.Startup) (*pool.Server, error) {
-				dial := pool.Config{Datasource: name, URL: url.Reveal(), StatementsMax: c.Limits.ServerStatements,
-					Buffers: g.buffers, Limits: wireLimits(c), DialNet: g.options.Dial, AnySettings: d.Policy.Transparent()}
-				if startup != nil {
-					dial.Params = startup.Params
-				}
-				return pool.Dial(ctx, dial)
-			}})
-	}
-	d.pools = map[string]*pool.Pool{}
-	if dc.Logical.Reveal() != "" {
-		open(execute.LogicalDatasource, dc.Logical, logicalConnectionsMax)
-	}
-	for i := range dc.Datasources {
-		open(dc.Datasources[i].Name, dc.Datasources[i].URL, dc.Datasources[i].Pool.Max)
-	}
-	d.Pool = func(datasource string, _ session.Identity) (*pool.Pool, *sqlstate.Error) {
-		if p := d.pools[datasource]; p != nil {
-			return p, nil
-		}
-		return nil, sqlstate.New(sqlstate.InternalError, "datasource %q is not configured", datasource)
-	}
-}
-
-// waitMax is how long a session waits for a server connection.
-const waitMax = 10 * time.Second
-
 // probe asks the first datasource what it reports of itself.
 func (d *database) probe(ctx context.Context, dc *config.Database) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, session.ConnectTimeoutDefault)
 	defer cancel()
-	p := d.pools[dc.Datasources[0].Name]
+	p := d.sources[dc.Datasources[0].Name].service
 	server, err := p.Acquire(ctx, &pool.Claim{})
 	if err != nil {
 		return nil, err
@@ -278,8 +242,8 @@ func (n *generation) close() {
 }
 
 func (d *database) close() {
-	for _, p := range d.pools {
-		p.Close()
+	for _, s := range d.sources {
+		s.close()
 	}
 	if d.logical != nil {
 		d.logical.Close()
@@ -309,6 +273,9 @@ func (g *Gateway) watch(ctx context.Context) {
 			g.warnOfSeals(name, ks.Seals(), warned)
 		}
 		for name, d := range g.state.Load().databases {
+			for _, s := range d.sources {
+				s.sweep()
+			}
 			if d.logical != nil {
 				g.refresh(ctx, name, d)
 			}

@@ -446,15 +446,22 @@ func TestReloadGivesBackWhatItReplaces(t *testing.T) {
 	if n := len(s.gateway.retired); n != 0 {
 		t.Errorf("after the transaction %d generations are kept", n)
 	}
-	// The newest generation has one connection to the logical database, and one idle in the pool of its first datasource.
+	// The newest generation has one connection to the logical database of its own. The pools are those of the first one.
+	want := 1
+	for _, p := range s.gateway.PoolStats() {
+		want += p.Idle
+		if p.Dials > 2 || p.Used != 0 {
+			t.Errorf("the pool of %q has dialled %d connections, and %d are used", p.Datasource, p.Dials, p.Used)
+		}
+	}
 	for range 100 {
-		if connections() == "2" {
+		if connections() == fmt.Sprint(want) {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	if got := connections(); got != "2" {
-		t.Errorf("%s connections are left", got)
+	if got := connections(); got != fmt.Sprint(want) {
+		t.Errorf("%s connections are left, not %d", got, want)
 	}
 	if got := rows(t, other, "SELECT count(*) FROM samples"); got != "0" {
 		t.Errorf("afterwards: %q", got)

@@ -2,8 +2,9 @@ package pool
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -52,12 +53,20 @@ func (o Options) withDefaults() Options {
 		o.Clock = time.Now
 	}
 	if o.Random == nil {
-		o.Random = rand.Float64
+		o.Random = random
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
 	return o
+}
+
+// random returns a number from 0 to below 1.
+func random() float64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	const bits = 53
+	return float64(binary.BigEndian.Uint64(b[:])>>(64-bits)) / (1 << bits)
 }
 
 // Pool holds the connections to one datasource. Its methods may be used concurrently. It has no goroutine of its own while

@@ -24,6 +24,9 @@ type Config struct {
 	URL string
 	// Params are startup parameters, put over those of URL: application_name, search_path, ...
 	Params map[string]string
+	// Keys log in as User, in place of the user and password of URL; nil: as URL says.
+	User string
+	Keys *wire.SCRAMKeys
 	// InsecureAllowSuperuser lets pass backend roles that Dial refuses otherwise: for the owner of the logical database.
 	InsecureAllowSuperuser bool
 	// AnySettings lets pass servers whose settings the gateway cannot read statements and values by: for those that it relays.
@@ -84,11 +87,17 @@ func dial(ctx context.Context, c Config) (*Server, error) {
 	if c.DialNet != nil {
 		config.DialFunc = c.DialNet
 	}
+	if c.Keys != nil {
+		loginByKeys(config, c.User, c.Keys)
+	}
 	pg, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		// A ConnectError would carry the configuration, password included, to whoever prints it field by field.
 		if connect := (*pgconn.ConnectError)(nil); errors.As(err, &connect) {
 			err = connect.Unwrap()
+		}
+		if c.Keys != nil {
+			err = keysRefused(c, err)
 		}
 		return nil, err
 	}
@@ -104,6 +113,9 @@ func dial(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		closeQuietly(pg)
 		return nil, err
+	}
+	if login, ok := hijacked.Conn.(*keyLogin); ok {
+		hijacked.Conn = login.Conn
 	}
 	s := &Server{
 		conn:       wire.NewConn(hijacked.Conn, c.Limits, c.Buffers),

@@ -61,11 +61,15 @@ func (s *Session) server(ctx context.Context, datasource string) (*server, *sqls
 
 // acquire takes a connection from the pool of a datasource.
 func (s *Session) acquire(ctx context.Context, datasource string) (*server, *sqlstate.Error) {
-	p, refused := s.database.Pool(datasource, Identity{})
+	id := Identity{}
+	if datasource != execute.LogicalDatasource {
+		id = s.identity()
+	}
+	p, refused := s.database.Pool(datasource, id)
 	if refused != nil {
 		return nil, refused
 	}
-	s.claim.User = s.user.Name
+	s.claim.User, s.claim.UserMax = s.user.Name, s.state.UserPools[s.user.Name].Max
 	s.setPhase(phaseWaiting)
 	conn, err := p.Acquire(ctx, &s.claim)
 	s.setPhase(phaseActive)
@@ -86,7 +90,7 @@ func (s *Session) acquire(ctx context.Context, datasource string) (*server, *sql
 
 // serverSettings returns what a server connection must be set to: the same snapshot as long as nothing has changed.
 // Statements are printed with every name qualified, so shards need no search_path; on the logical database it decides
-// what introspection calls visible.
+// what introspection calls visible, and it is asked as its service user.
 func (s *Session) serverSettings(datasource string) *pool.Settings {
 	if s.forServersAt != s.settings.version {
 		s.forShards, s.forLogical, s.forServersAt = nil, nil, s.settings.version
@@ -98,13 +102,15 @@ func (s *Session) serverSettings(datasource string) *pool.Settings {
 	if *snapshot == nil {
 		values := map[string]string{"search_path": path}
 		s.settings.forServers(func(name, value string) { values[name] = value })
-		*snapshot = &pool.Settings{Values: values}
+		if role := s.database.Pooling.role(s.user.Name); role != "" && datasource != execute.LogicalDatasource {
+			values[settingRole] = role
+		}
+		*snapshot = s.database.welcomes.share(values)
 	}
 	return *snapshot
 }
 
-// apply queues the settings in which the server differs from wanted. Each snapshot of a protected session has the same
-// names, so that nothing of what another session has set is left.
+// apply queues the settings in which the server differs from wanted.
 func (sv *server) apply(wanted *pool.Settings) {
 	if !sv.changed {
 		sv.saved, sv.changed = sv.applied, true
@@ -113,15 +119,7 @@ func (sv *server) apply(wanted *pool.Settings) {
 	if sv.applied != nil {
 		have = sv.applied.Values
 	}
-	var calls []string
-	for i := range settings {
-		name := settings[i].name
-		value, ok := wanted.Values[name]
-		if before, known := have[name]; ok && (!known || before != value) {
-			calls = append(calls, "pg_catalog.set_config("+quoteLiteral(name)+", "+quoteLiteral(value)+", false)")
-		}
-	}
-	if len(calls) > 0 {
+	if calls := differences(have, wanted.Values); len(calls) > 0 {
 		sv.Command("SELECT " + strings.Join(calls, ", "))
 	}
 	sv.applied = wanted

@@ -5,18 +5,24 @@ import (
 	"crypto/x509"
 )
 
-// endPoint returns what channel binding of type tls-server-end-point binds to: a hash of the certificate that we have
-// shown the client. It is nil without TLS, and where the type is not defined: see endPointHash.
+// endPoint returns what channel binding of type tls-server-end-point binds to: EndPoint of the certificate that we have
+// shown the client. It is nil without TLS.
 func (c *Conn) endPoint() []byte {
 	if c.certificate == nil {
 		return nil
 	}
-	hash := endPointHash(c.certificate.SignatureAlgorithm)
+	return EndPoint(c.certificate)
+}
+
+// EndPoint returns what channel binding of type tls-server-end-point binds to: a hash of the server's certificate. It is nil
+// where the type is not defined: see endPointHash.
+func EndPoint(certificate *x509.Certificate) []byte {
+	hash := endPointHash(certificate.SignatureAlgorithm)
 	if hash == 0 {
 		return nil
 	}
 	h := hash.New()
-	h.Write(c.certificate.Raw)
+	h.Write(certificate.Raw)
 	return h.Sum(nil)
 }
 
