@@ -28,8 +28,10 @@ type lender struct {
 	startup  *pool.Settings // what it asked for at its start; RESET returns to that
 	custom   []string       // names of settings that pg_settings may not list
 
-	effects effect.Effects // of what was sent since the connection was last known to be clean
-	pins    effect.Effects // what is on the connection that cannot be carried; 0 is nothing
+	held     bool           // the connection is the session's for good: session mode
+	stranger bool           // the connection was another session's before
+	effects  effect.Effects // of what was sent since the connection was last known to be clean
+	pins     effect.Effects // what is on the connection that cannot be carried; 0 is nothing
 
 	statements namespace
 	refusals   []refusal
@@ -52,8 +54,8 @@ type refusal struct {
 // refusalName stands where the server is to fail. It is in no other message of ours.
 const refusalName = pool.StatementPrefix + "refusal"
 
-func newLender(r *relay) *lender {
-	l := &lender{relay: r}
+func newLender(r *relay, held bool) *lender {
+	l := &lender{relay: r, held: held}
 	l.statements.lender = l
 	return l
 }
@@ -68,7 +70,7 @@ func (l *lender) parameters() ([]pool.Parameter, *sqlstate.Error) {
 	}
 	settings := s.database.welcomes.share(startup)
 	l.startup, l.settings = settings, settings
-	if known := s.database.welcomes.find(settings); known != nil {
+	if known := s.database.welcomes.find(settings); known != nil && !l.held {
 		return known, nil
 	}
 	if err := l.link(); err != nil {
@@ -85,7 +87,11 @@ func (l *lender) parameters() ([]pool.Parameter, *sqlstate.Error) {
 	}
 	parameters := reported(l.relay.server)
 	s.database.welcomes.keep(settings, parameters)
-	l.give()
+	if l.held {
+		s.options.Registry.adopt(s, l.relay.server.PID())
+	} else if l.pins == 0 {
+		l.give()
+	}
 	return parameters, nil
 }
 
@@ -131,6 +137,7 @@ func (l *lender) link() *sqlstate.Error {
 	server := r.server
 	l.failure, l.changed, l.statements.unnamedHere = nil, l.changed[:0], false
 	l.hides.Store(0)
+	l.stranger = server.LastSession != r.session.serial
 	server.LastSession = r.session.serial
 	r.session.busy.Store(true)
 	l.apply()
@@ -346,6 +353,7 @@ func (l *lender) query(m wire.Message) {
 	}
 	l.learn(effects, text)
 	l.effects |= effects
+	l.forgetSequences(effects)
 	if effects&(effect.Execute|effect.Deallocate) != 0 && l.statements.rewrite(text, effects) {
 		return
 	}
@@ -405,6 +413,17 @@ func (l *lender) learn(effects effect.Effects, text []byte) {
 	}
 	if !known || len(l.custom) > customMax {
 		l.pins |= effect.Settings // what is set is not known by name, so it cannot be asked for
+	}
+}
+
+// forgetSequences drops what the connection knows of the sequences that another session has drawn from, before currval or
+// lastval is asked first thing. Later in a transaction it would drop what the session has drawn itself.
+func (l *lender) forgetSequences(effects effect.Effects) {
+	r := l.relay
+	if effects&effect.Sequences != 0 && l.stranger && !r.open && r.owed.hides() == 0 && r.owed.count == 0 &&
+		byte(r.status.Load()) == wire.StatusIdle {
+		l.command("DISCARD SEQUENCES")
+		l.stranger = false
 	}
 }
 
@@ -534,7 +553,7 @@ func (l *lender) rest() error {
 	}
 	l.effects = 0
 	l.report()
-	if l.pins == 0 {
+	if l.pins == 0 && !l.held {
 		l.give()
 	}
 	return nil

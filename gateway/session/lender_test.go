@@ -331,3 +331,56 @@ func TestResetTellsTheClientsOwnValues(t *testing.T) {
 		}
 	}
 }
+
+// What another session has drawn from a sequence is nobody else's to know.
+func TestSequencesAreTheSessionsOwn(t *testing.T) {
+	g := lendingGateway(t, 1)
+	a, b := g.connect(t), g.connect(t)
+	mustExec(t, a, "CREATE SEQUENCE IF NOT EXISTS drawn")
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec, pgx.QueryExecModeCacheStatement} {
+		mustExec(t, a, "SELECT nextval('drawn')", mode)
+		if _, err := b.Exec(testContext(t), "SELECT lastval()", mode); code(err) != "55000" {
+			t.Errorf("%v: %v", mode, err)
+		}
+	}
+	tx, err := b.Begin(testContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, b, "SELECT nextval('drawn')")
+	mustExec(t, b, "SELECT currval('drawn'), lastval()")
+	_ = tx.Rollback(testContext(t))
+}
+
+// With the backend's role set to the client's name, no statement gets another one.
+func TestRoleIsTheClients(t *testing.T) {
+	for _, mode := range []Mode{ModeSession, ModeTransaction} {
+		g := lendingGateway(t, 1)
+		g.database.Pooling.Mode, g.database.Pooling.Backend = mode, BackendSetRole
+		ctx := testContext(t)
+		owner := plainGateway(t).connect(t)
+		if cluster.CreateRole(ctx, clientUser, "unused") == nil {
+			if err := cluster.Exec(ctx, "plain", "GRANT "+clientUser+" TO "+backendRole); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mustExec(t, owner, "CREATE TABLE IF NOT EXISTS only_gateway (a int)")
+		conn := g.connect(t)
+		if got := text(t, conn, "SELECT current_user::text"); got != clientUser {
+			t.Errorf("the role is %q", got)
+		}
+		for _, sql := range []string{"RESET ROLE", "SET ROLE NONE", "SET SESSION AUTHORIZATION DEFAULT", "DISCARD ALL",
+			"SELECT set_config('role', 'none', false)", "SELECT set_config('ro' || 'le', 'none', false)", "SET \"role\" = 'none'",
+			"SET LOCAL ROLE NONE", "SELECT 1; RESET ROLE"} {
+			if _, err := conn.PgConn().Exec(ctx, sql).ReadAll(); code(err) != "42501" {
+				t.Errorf("%s: %v", sql, err)
+			}
+			if got := text(t, conn, "SELECT current_user::text", pgx.QueryExecModeSimpleProtocol); got != clientUser {
+				t.Errorf("after %s the role is %q", sql, got)
+			}
+		}
+		if _, err := conn.Exec(ctx, "SELECT * FROM only_gateway"); code(err) != "42501" {
+			t.Errorf("the gateway's table: %v", err)
+		}
+	}
+}

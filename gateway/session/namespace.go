@@ -17,6 +17,7 @@ import (
 type namespace struct {
 	lender  *lender
 	named   map[string]prepared
+	bytes   int    // of the texts in named, about: what an error takes back is still counted
 	unnamed []byte // the body of the Parse that made the unnamed statement; empty: there is none
 	// unnamedEffects are its effects; unnamedHere: it is the linked connection's unnamed statement.
 	unnamedEffects effect.Effects
@@ -49,6 +50,9 @@ const (
 	changeNone                      // a portal is closed
 )
 
+// statementBytesMax bounds the texts of one session's prepared statements.
+const statementBytesMax = 64 << 20
+
 // placeName is in no server: to close it does nothing, and is answered.
 const placeName = pool.StatementPrefix + "place"
 
@@ -67,8 +71,9 @@ func (n *namespace) parse(m wire.Message) {
 		return
 	}
 	l.learn(effects, p.SQL)
+	l.forgetSequences(effects)
 	if len(p.Name) == 0 {
-		n.unnamed = append(n.unnamed[:0], m.Body...)
+		n.unnamed = append(emptied(n.unnamed), m.Body...)
 		n.unnamedEffects, n.unnamedHere = effects, true
 		n.forward(m, changeUnnamed)
 		return
@@ -78,7 +83,7 @@ func (n *namespace) parse(m wire.Message) {
 	case exists:
 		n.refuse(sqlstate.New(sqlstate.DuplicatePreparedStatement, "prepared statement \"%s\" already exists", p.Name))
 		return
-	case len(n.named) >= r.session.options.Limits.withDefaults().Statements:
+	case len(n.named) >= r.session.options.Limits.withDefaults().Statements, n.bytes+len(p.SQL) > statementBytesMax:
 		n.refuse(sqlstate.New(sqlstate.ProgramLimitExceeded, "the session has too many prepared statements").
 			WithHint("Deallocate those that are not needed any more."))
 		return
@@ -89,6 +94,7 @@ func (n *namespace) parse(m wire.Message) {
 	}
 	name := string(p.Name)
 	n.named[name] = made
+	n.bytes += len(p.SQL)
 	// A failed transaction takes no new statement, and only the server can say so.
 	failed := byte(r.status.Load()) == wire.StatusFailed
 	_, sent := r.server.PrepareShared(made.text, true, failed)
@@ -144,6 +150,7 @@ func (n *namespace) bind(m wire.Message) {
 		return
 	}
 	l.effects |= st.effects
+	l.forgetSequences(st.effects)
 	statement, _ := r.server.PrepareShared(st.text, false, false)
 	r.up.Out.BindRest(portal, statement.Name, rest)
 }
@@ -182,7 +189,11 @@ func (n *namespace) close(m wire.Message) {
 		n.forward(m, changeUnnamed)
 	default:
 		before, had := n.named[string(name)]
-		delete(n.named, string(name))
+		if delete(n.named, string(name)); len(n.named) == 0 {
+			n.bytes = 0
+		} else if had {
+			n.bytes -= len(before.text.SQL())
+		}
 		r.up.Out.Close(wire.KindStatement, placeName)
 		r.server.ExpectClose()
 		n.changes = append(n.changes, change{segment: r.server.AskedFor(), name: string(name), before: before, had: had,
@@ -222,7 +233,7 @@ func (n *namespace) bringUnnamed() bool {
 
 // forgetUnnamed follows a Query, which drops the unnamed statement.
 func (n *namespace) forgetUnnamed() {
-	n.unnamed, n.unnamedHere = n.unnamed[:0], false
+	n.unnamed, n.unnamedHere = emptied(n.unnamed), false
 }
 
 // answered takes the answer to the oldest change. emulated says that the client waits for ParseComplete instead.
@@ -282,7 +293,7 @@ func (n *namespace) undo(c *change, later []change) {
 // clear forgets all statements: DEALLOCATE ALL or DISCARD ALL has been done.
 func (n *namespace) clear() {
 	clear(n.named)
-	n.unnamedHere = false
+	n.bytes, n.unnamedHere = 0, false
 }
 
 // rewrite queues a text that names one of the client's prepared statements, with the name that it has on the server:

@@ -49,8 +49,9 @@ type relay struct {
 // relay serves the session until one side ends.
 func (s *Session) relay() {
 	r := &relay{session: s}
-	if s.database.Pooling.mode(s.state, s.user.Name) == ModeTransaction {
-		r.lent = newLender(r)
+	held := s.database.Pooling.mode(s.state, s.user.Name) == ModeSession
+	if !held || s.database.Pooling.Backend == BackendSetRole { // whose statements must not change the role
+		r.lent = newLender(r, held)
 	}
 	r.status.Store(int32(wire.StatusIdle))
 	if err := r.welcome(); err != nil {
@@ -100,12 +101,6 @@ func (r *relay) connect() ([]pool.Parameter, *sqlstate.Error) {
 		s.log.Error("could not connect", "datasource", s.database.Policy.Datasources[0], "error", err)
 		return nil, connectionGone(s.database.Policy.Datasources[0])
 	}
-	if role := s.database.Pooling.role(s.user.Name); role != "" {
-		if err := r.server.Exec(ctx, "SELECT pg_catalog.set_config('role', "+quoteLiteral(role)+", false)"); err != nil {
-			r.discard()
-			return nil, s.dialError(s.database.Policy.Datasources[0], err)
-		}
-	}
 	s.options.Registry.adopt(s, r.server.PID())
 	return reported(r.server), nil
 }
@@ -139,11 +134,21 @@ func (r *relay) acquire() *sqlstate.Error {
 	}
 	s.setPhase(phaseActive)
 	r.pool, r.server, r.up = p, server, server.Relay()
-	r.sent, r.open, r.mixed, r.owed = false, false, false, barriers{kinds: r.owed.kinds[:0]}
+	r.sent, r.open, r.mixed, r.owed = false, false, false, barriers{kinds: emptied(r.owed.kinds)}
 	s.mu.Lock()
 	s.linked = server
 	s.mu.Unlock()
 	return nil
+}
+
+// emptied returns a slice to be filled again; one that has become long is left to the garbage collector.
+func emptied[T any](s []T) []T {
+	const keptMax = 4096
+	if cap(s) > keptMax {
+		return nil
+	}
+	clear(s)
+	return s[:0]
 }
 
 // unlink takes the connection away from the session, so that no cancel request goes there any more. mu is held.

@@ -71,7 +71,7 @@ func (s *scanner) judge() {
 		s.firstWord()
 		return // COPY (, VALUES (
 	}
-	if s.kind == kindWord {
+	if s.kind == kindWord || s.verb == verbSet || s.verb == verbSetLocal || s.verb == verbReset {
 		s.laterWord()
 	}
 	if s.call() {
@@ -118,6 +118,10 @@ func (s *scanner) laterWord() {
 	switch s.verb {
 	case verbSet:
 		s.setWord(word)
+	case verbSetLocal:
+		if s.ordinal == 2 && is(word, "role") || is(word, "authorization") {
+			s.effects |= Role
+		}
 	case verbReset:
 		if is(word, "role") || is(word, "session") || is(word, "authorization") {
 			s.effects |= Role
@@ -156,9 +160,13 @@ func (s *scanner) setWord(word []byte) {
 	case 1:
 		switch string(word) {
 		case "local", "transaction", "constraints":
-			s.verb = verbOther
-			if is(word, "local") {
+			switch {
+			case s.kind == kindName:
+				s.effects |= Settings
+			case is(word, "local"):
 				s.verb = verbSetLocal
+			default:
+				s.verb = verbOther
 			}
 		case "role":
 			s.effects |= Settings | Role

@@ -68,6 +68,10 @@ func TestEffects(t *testing.T) {
 		{"SET SESSION ROLE x", "settings role"},
 		{"SET SESSION AUTHORIZATION x", "settings role"},
 		{"RESET ROLE", "settings role"},
+		{`RESET "role"`, "settings role"},
+		{`SET "work_mem" = 1; SET "role" = x`, "settings role"},
+		{"SET LOCAL ROLE x", "role"},
+		{"SET LOCAL SESSION AUTHORIZATION x", "role"},
 		{"DISCARD ALL", "settings role deallocate discard clean"},
 		{"DISCARD PLANS", "settings clean"},
 
