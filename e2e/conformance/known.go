@@ -14,6 +14,9 @@ import (
 	"github.com/portcullisdb/portcullis/e2e/conformance/suite"
 )
 
+// toldMax bounds the differences of one run that the command prints.
+const toldMax = 30
+
 // difference is a paragraph of a file of known differences: tests that pass directly and not in some settings, and why.
 type difference struct {
 	suite    string
@@ -137,14 +140,18 @@ func compare(s suite.Suite, setting suite.Setting, store *store, known []differe
 		return nil
 	}
 	found, unknown := differences(direct.Results, through.Results), 0
-	for _, test := range found {
+	for i, test := range found {
 		text := "UNKNOWN"
 		if d := knownAs(known, s.Name, setting, test); d != nil {
 			text = "known, " + d.place
 		} else {
 			unknown++
 		}
-		fmt.Fprintf(out, "%-12s %-12s %s %s; %s\n", s.Name, setting, test, statusOf(through.Results, test), text)
+		if i < toldMax {
+			fmt.Fprintf(out, "%-12s %-12s %s %s; %s\n", s.Name, setting, test, statusOf(through.Results, test), text)
+		} else if i == toldMax {
+			fmt.Fprintf(out, "%-12s %-12s and %d more; -report names them all\n", s.Name, setting, len(found)-toldMax)
+		}
 	}
 	for _, d := range known {
 		if d.suite == s.Name && slices.Contains(d.settings, setting) &&

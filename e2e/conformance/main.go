@@ -176,7 +176,7 @@ func runSuite(ctx context.Context, o options, s suite.Suite, store *store, known
 	}
 	for _, setting := range o.settings {
 		began := time.Now()
-		results, err := runSetting(ctx, o, s, w, store, setting, out)
+		results, second, err := runSetting(ctx, o, s, w, store, setting, out)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -188,12 +188,12 @@ func runSuite(ctx context.Context, o options, s suite.Suite, store *store, known
 			}
 		}
 		r := &outcome{Suite: s.Name, Setting: setting, Versions: versions, Server: store.serverVersion(ctx, binaries),
-			Gateway: store.gatewayVersion(ctx, o.binary), Seconds: int(time.Since(began).Seconds()), Results: results}
+			Gateway: store.gatewayVersion(ctx, o.binary), Seconds: int(time.Since(began).Seconds()), Results: results, Second: second}
 		if err := store.put(r); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(out, "%-12s %-12s %5d passed %4d failed %4d skipped %5d s\n", s.Name, setting, results.Count(suite.Passed),
-			results.Count(suite.Failed), results.Count(suite.Skipped), r.Seconds)
+		fmt.Fprintf(out, "%-12s %-12s %5d passed %4d failed %4d skipped %5d s; %d passed on the second try\n", s.Name, setting,
+			results.Count(suite.Passed), results.Count(suite.Failed), results.Count(suite.Skipped), r.Seconds, len(second))
 		if setting != suite.Direct {
 			problems = append(problems, compare(s, setting, store, known, out)...)
 		}
@@ -213,18 +213,18 @@ func prepare(ctx context.Context, s suite.Suite, w *suite.Workspace, store *stor
 	return s.Prepare(ctx, w)
 }
 
-// runSetting runs a suite in one setting.
+// runSetting runs a suite in one setting. second are the tests that passed on the second try only.
 func runSetting(ctx context.Context, o options, s suite.Suite, w *suite.Workspace, store *store, setting suite.Setting,
-	out io.Writer) (results suite.Results, err error) {
+	out io.Writer) (results suite.Results, second []string, err error) {
 	name := s.Name + "-" + string(setting)
 	log, err := store.log(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer log.Close()
 	gatewayLog, err := store.log(name + "-gateway")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer gatewayLog.Close()
 	w.Log = log
@@ -232,7 +232,7 @@ func runSetting(ctx context.Context, o options, s suite.Suite, w *suite.Workspac
 	defer func() { err = errors.Join(err, g.stop()) }()
 	server, err := g.start(ctx, s, w, setting)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	running, cancel := context.WithTimeout(ctx, s.Length)
 	defer cancel()
@@ -240,10 +240,33 @@ func runSetting(ctx context.Context, o options, s suite.Suite, w *suite.Workspac
 	if err == nil && len(results) == 0 {
 		err = errors.New("no test was run")
 	}
+	if direct := store.get(s.Name, suite.Direct); err == nil && setting != suite.Direct && s.Again != nil && direct != nil {
+		second, err = tryAgain(running, s, w, server, direct.Results, results)
+	}
 	if o.keep {
 		fmt.Fprintf(out, "%s runs at %s; the server behind it at %s; files are in %s; Ctrl-C ends\n", setting, server.URL(),
 			server.Cluster.URL(server.Database), g.dir)
 		<-ctx.Done()
 	}
-	return results, err
+	return results, second, err
+}
+
+// tryAgain runs the tests that differ from the direct run once more. Those that pass now are passed in results, and second.
+func tryAgain(ctx context.Context, s suite.Suite, w *suite.Workspace, server *suite.Server, direct, results suite.Results) (second []string, err error) {
+	differing := differences(direct, results)
+	if len(differing) == 0 {
+		return nil, nil
+	}
+	fmt.Fprintf(w.Log, "\n%d tests once more\n", len(differing))
+	again, err := s.Again(ctx, w, server, differing)
+	if err != nil {
+		return nil, fmt.Errorf("the second try: %w", err)
+	}
+	for _, test := range differing {
+		if again[test] == suite.Passed {
+			results[test] = suite.Passed
+			second = append(second, test)
+		}
+	}
+	return second, nil
 }

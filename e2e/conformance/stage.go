@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,8 +67,11 @@ func (g *stage) start(ctx context.Context, s suite.Suite, w *suite.Workspace, se
 		return nil, fmt.Errorf("make certificates: %w", err)
 	}
 	server.CAFile = certificates.CA
+	if err := g.secureCluster(ctx, s, certificates); err != nil {
+		return nil, fmt.Errorf("give PostgreSQL its certificate: %w", err)
+	}
 	if setting == suite.Direct {
-		return server, g.secureCluster(ctx, s, certificates)
+		return server, nil
 	}
 	server.SocketDir = g.dir
 	if server.Port, err = g.startGateway(ctx, s, setting, certificates); err != nil {
@@ -218,7 +222,13 @@ func (g *stage) configuration(s suite.Suite, setting suite.Setting, c suite.Cert
 		}
 	}
 	b.WriteString("  - {method: scram-sha-256}\n")
-	of := func(database string) string { return g.cluster.URLFor(s.Role, s.Password, database) }
+	of := func(database string) string {
+		u := g.cluster.URLFor(s.Role, s.Password, database)
+		if s.ServerTLS {
+			return strings.Replace(u, "sslmode=disable", "sslmode=verify-ca&sslrootcert="+url.QueryEscape(c.CA), 1)
+		}
+		return u
+	}
 	// Suites cancel more often than the gateway lets one address do if it is not told otherwise.
 	fmt.Fprintf(&b, "limits: {cancels_per_second: %d}\n", cancelsMax)
 	b.WriteString("databases:\n")

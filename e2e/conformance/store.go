@@ -25,7 +25,8 @@ type outcome struct {
 	Gateway  string // the commit that it was built from
 	Seconds  int
 	Results  suite.Results
-	NotRun   string // why; then the rest is empty
+	Second   []string // tests that passed on the second try only
+	NotRun   string   // why; then the rest is empty
 }
 
 // store is the folder in which toolchains, logs and results are kept.

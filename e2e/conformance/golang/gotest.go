@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/portcullisdb/portcullis/e2e/conformance/suite"
@@ -29,6 +31,40 @@ func goTest(ctx context.Context, w *suite.Workspace, module, dir string, environ
 		return nil, err
 	}
 	return readGoTest(module, output, w.Log)
+}
+
+// goTestAgain runs the given tests once more, those of each package by themselves and one at a time.
+func goTestAgain(ctx context.Context, w *suite.Workspace, module, dir string, environ, tests []string, args ...string) (suite.Results, error) {
+	byPackage := make(map[string][]string)
+	for _, name := range tests {
+		pkg, test := packageOf(name)
+		test, _, _ = strings.Cut(test, "/")
+		if test == "" {
+			continue // a package that failed by itself
+		}
+		if pattern := "^" + regexp.QuoteMeta(test) + "$"; !slices.Contains(byPackage[pkg], pattern) {
+			byPackage[pkg] = append(byPackage[pkg], pattern)
+		}
+	}
+	all := make(suite.Results)
+	for _, pkg := range slices.Sorted(maps.Keys(byPackage)) {
+		results, err := goTest(ctx, w, module, dir, environ, append([]string{"-parallel", "1", "-run", strings.Join(byPackage[pkg], "|"),
+			"./" + pkg}, args...)...)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, results)
+	}
+	return all, nil
+}
+
+// packageOf cuts a name that readGoTest made. No package of these modules has a dot in its path.
+func packageOf(name string) (pkg, test string) {
+	if test, ok := strings.CutPrefix(name, ".."); ok {
+		return ".", test
+	}
+	pkg, test, _ = strings.Cut(name, ".")
+	return pkg, test
 }
 
 // event is a line of go test -json (go doc test2json).

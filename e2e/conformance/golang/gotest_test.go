@@ -36,3 +36,18 @@ func TestReadGoTest(t *testing.T) {
 		t.Errorf("the log is %q", log.String())
 	}
 }
+
+func TestPackageOf(t *testing.T) {
+	for name, want := range map[string][2]string{
+		"..TestC":               {".", "TestC"},
+		"..TestC/a.b/c":         {".", "TestC/a.b/c"},
+		"p.TestA":               {"p", "TestA"},
+		"p/q.TestA/x/Test.y":    {"p/q", "TestA/x/Test.y"},
+		"p/internal/q.FuzzA/x.": {"p/internal/q", "FuzzA/x."},
+		"p":                     {"p", ""},
+	} {
+		if pkg, test := packageOf(name); pkg != want[0] || test != want[1] {
+			t.Errorf("packageOf(%q) = %q, %q; want %q", name, pkg, test, want)
+		}
+	}
+}

@@ -33,9 +33,15 @@ func Pgx() suite.Suite {
 		Certificates: func(w *suite.Workspace) suite.Certificates {
 			return suite.Certificates{Cert: w.Path(pgxSetup, "localhost.crt"), Key: w.Path(pgxSetup, "localhost.key"), CA: w.Path(pgxSetup, "ca.pem")}
 		},
-		Length:   20 * time.Minute,
-		Prepare:  preparePgx,
-		Run:      runPgx,
+		Length:    20 * time.Minute,
+		Prepare:   preparePgx,
+		ServerTLS: true,
+		Run: func(ctx context.Context, w *suite.Workspace, s *suite.Server) (suite.Results, error) {
+			return goTest(ctx, w, pgxModule, "source", pgxEnviron(w, s), "-timeout", "15m", "./...")
+		},
+		Again: func(ctx context.Context, w *suite.Workspace, s *suite.Server, tests []string) (suite.Results, error) {
+			return goTestAgain(ctx, w, pgxModule, "source", pgxEnviron(w, s), tests)
+		},
 		Settings: map[string]string{"max_connections": "300"},
 	}
 }
@@ -63,13 +69,14 @@ func preparePgx(ctx context.Context, w *suite.Workspace) (versions string, err e
 	return "pgx " + strings.TrimPrefix(module.Version, "v") + ", " + goVersion, err
 }
 
-func runPgx(ctx context.Context, w *suite.Workspace, s *suite.Server) (suite.Results, error) {
+// pgxEnviron is by what the tests connect.
+func pgxEnviron(w *suite.Workspace, s *suite.Server) []string {
 	keywords := func(host, user, more string) string {
 		return fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=%s %s", host, s.Port, user, s.Password, s.Database, more)
 	}
 	verify := "sslmode=verify-full sslrootcert=" + s.CAFile
 	plain := keywords(s.Host, s.User, "sslmode=disable")
-	return goTest(ctx, w, pgxModule, "source", []string{
+	return []string{
 		"PGX_TEST_DATABASE=" + plain,
 		"PGX_TEST_TCP_CONN_STRING=" + plain,
 		"PGX_TEST_UNIX_SOCKET_CONN_STRING=" + keywords(s.SocketDir, s.User, ""),
@@ -79,7 +86,7 @@ func runPgx(ctx context.Context, w *suite.Workspace, s *suite.Server) (suite.Res
 		"PGX_TEST_TLS_CLIENT_CONN_STRING=" + fmt.Sprintf("host=localhost port=%d user=pgx_sslcert %s sslcert=%s sslkey=%s dbname=%s",
 			s.Port, verify, w.Path(pgxSetup, "pgx_sslcert.crt"), w.Path(pgxSetup, "pgx_sslcert.key"), s.Database),
 		"PGX_SSL_PASSWORD=certpw",
-	}, "-timeout", "15m", "./...")
+	}
 }
 
 // copyModule makes the workspace's folder source a copy of a module that may be written to.

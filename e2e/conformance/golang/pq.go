@@ -34,6 +34,7 @@ func Pq() suite.Suite {
 		Length:  20 * time.Minute,
 		Prepare: preparePq,
 		Run:     runPq,
+		Again:   againPq,
 	}
 }
 
@@ -58,34 +59,68 @@ func preparePq(ctx context.Context, w *suite.Workspace) (versions string, err er
 	return "lib/pq " + strings.TrimPrefix(pqVersion, "v") + ", " + goVersion, err
 }
 
-// runPq runs the suite with parameters in text and again with parameters in binary, as its CI does.
+// pqParameters are the ways in which the suite is run, as its CI does: with parameters in text and in binary.
+var pqParameters = []string{"no", "yes"}
+
 func runPq(ctx context.Context, w *suite.Workspace, s *suite.Server) (suite.Results, error) {
-	passwords := w.Path("home", ".pgpass")
-	if err := os.MkdirAll(filepath.Dir(passwords), 0o755); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(passwords, []byte("*:*:*:pqgo:wordpass\n*:*:*:pqgossl:wordpass\n"), 0o600); err != nil {
-		return nil, err
-	}
-	// Its tests of TLS know the server as "postgres" and "postgres-invalid" (README.md, compose.yaml).
-	exec, err := asAtHome(ctx, w, "127.0.0.1 localhost postgres postgres-invalid\n")
-	if err != nil {
-		return nil, err
-	}
-	environ := []string{"PGHOST=localhost", "PGPORT=" + strconv.Itoa(s.Port), "PGUSER=" + s.User, "PGDATABASE=" + s.Database}
 	all := make(suite.Results)
-	for _, binary := range []string{"no", "yes"} {
-		results, err := goTest(ctx, w, pqModule, "source", append(environ, "PQTEST_BINARY_PARAMETERS="+binary),
-			"-exec", exec, "-skip", "^Example_openConfig$", // it connects to port 5432, and ends the process if it cannot
+	for _, binary := range pqParameters {
+		environ, exec, err := pqEnviron(ctx, w, s, binary)
+		if err != nil {
+			return nil, err
+		}
+		results, err := goTest(ctx, w, pqModule, "source", environ, "-exec", exec,
+			"-skip", "^Example_openConfig$", // it connects to port 5432, and ends the process if it cannot
 			"./...")
 		if err != nil {
 			return nil, err
 		}
 		for name, status := range results {
-			all.Add("binary_parameters="+binary+" "+name, status)
+			all.Add(pqPrefix(binary)+name, status)
 		}
 	}
 	return all, nil
+}
+
+func againPq(ctx context.Context, w *suite.Workspace, s *suite.Server, tests []string) (suite.Results, error) {
+	all := make(suite.Results)
+	for _, binary := range pqParameters {
+		var names []string
+		for _, test := range tests {
+			if name, ok := strings.CutPrefix(test, pqPrefix(binary)); ok {
+				names = append(names, name)
+			}
+		}
+		environ, exec, err := pqEnviron(ctx, w, s, binary)
+		if err != nil {
+			return nil, err
+		}
+		results, err := goTestAgain(ctx, w, pqModule, "source", environ, names, "-exec", exec)
+		if err != nil {
+			return nil, err
+		}
+		for name, status := range results {
+			all.Add(pqPrefix(binary)+name, status)
+		}
+	}
+	return all, nil
+}
+
+func pqPrefix(binary string) string { return "binary_parameters=" + binary + " " }
+
+// pqEnviron is by what the tests connect, and the program that runs them.
+func pqEnviron(ctx context.Context, w *suite.Workspace, s *suite.Server, binary string) (environ []string, exec string, err error) {
+	passwords := w.Path("home", ".pgpass")
+	if err := os.MkdirAll(filepath.Dir(passwords), 0o755); err != nil {
+		return nil, "", err
+	}
+	if err := os.WriteFile(passwords, []byte("*:*:*:pqgo:wordpass\n*:*:*:pqgossl:wordpass\n"), 0o600); err != nil {
+		return nil, "", err
+	}
+	// Its tests of TLS know the server as "postgres" and "postgres-invalid" (README.md, compose.yaml).
+	exec, err = asAtHome(ctx, w, "127.0.0.1 localhost postgres postgres-invalid\n")
+	return []string{"PGHOST=localhost", "PGPORT=" + strconv.Itoa(s.Port), "PGUSER=" + s.User, "PGDATABASE=" + s.Database,
+		"PQTEST_BINARY_PARAMETERS=" + binary}, exec, err
 }
 
 // asAtHome writes a script that runs a program in the workspace's home folder with another hosts file, in a mount namespace

@@ -27,6 +27,8 @@ type Suite struct {
 	Users []User
 	// ServerConnections is how many the gateway has for each database; 150 if 0.
 	ServerConnections int
+	// ServerTLS has the gateway connect to the server by TLS, so that a client by TLS finds it in pg_stat_ssl too.
+	ServerTLS bool
 	// Certificates are those that both servers show, asked for after Prepare. nil: an authority is made that signs one for
 	// localhost and 127.0.0.1, and one for each user with Certificate.
 	Certificates func(w *Workspace) Certificates
@@ -41,6 +43,10 @@ type Suite struct {
 	Prepare func(ctx context.Context, w *Workspace) (versions string, err error)
 	// Run runs the suite against a server that nobody has used yet. A test that fails is a result, not an error.
 	Run func(ctx context.Context, w *Workspace, s *Server) (Results, error)
+	// Again runs some tests of the suite once more, those that did not pass through the gateway as they did directly, and
+	// others with them if it must. A test that passes then counts as passed on the second try: suites have tests that a busy
+	// machine fails. nil: there is no second try.
+	Again func(ctx context.Context, w *Workspace, s *Server, tests []string) (Results, error)
 }
 
 // ErrMissing is what errors of Prepare wrap when the machine has not got, and cannot get, a program or package.
