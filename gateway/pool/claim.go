@@ -21,6 +21,7 @@ type Claim struct {
 	since   time.Time // when it began to wait
 	user    *user     // nil: without a bound
 	blocked bool      // it waits for a connection of its user to come back
+	waited  bool      // the last time
 }
 
 // order is one of the lists that a waiting claim is in.

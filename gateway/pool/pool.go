@@ -119,6 +119,7 @@ func New(o Options) *Pool {
 // 57P01 when the pool is closed; the cause of ctx.
 func (p *Pool) Acquire(ctx context.Context, c *Claim) (*Server, error) {
 	now := p.options.Clock()
+	c.waited = false
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -151,7 +152,7 @@ func (p *Pool) wait(c *Claim, admitted bool, now time.Time) {
 		c.granted = make(chan struct{}, 1)
 	}
 	p.arrived++
-	c.number, c.since, c.blocked = p.arrived, now, !admitted
+	c.number, c.since, c.blocked, c.waited = p.arrived, now, !admitted, true
 	p.arrivals.push(c)
 	if admitted {
 		p.queue.push(c)

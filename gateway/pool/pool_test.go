@@ -487,7 +487,7 @@ func (w *world) dial(ctx context.Context, startup *Startup) (*Server, error) {
 	near, far := net.Pipe()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f := &fakeServer{far: far, number: len(w.servers) + 1}
+	f := &fakeServer{near: near, far: far, number: len(w.servers) + 1}
 	w.servers = append(w.servers, f)
 	w.waiting.Go(func() { f.run(w) })
 	return newFakeServer(near, f.number), nil
@@ -523,7 +523,7 @@ func newFakeServer(nc net.Conn, number int) *Server {
 
 // fakeServer answers Sync.
 type fakeServer struct {
-	far            net.Conn
+	near, far      net.Conn
 	number         int
 	mute, promoted atomic.Bool
 }

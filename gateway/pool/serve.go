@@ -99,16 +99,16 @@ func (p *Pool) provide(c *Claim, now time.Time) bool {
 	if p.options.Reserve > 0 && now.Sub(c.since) >= p.options.ReserveAfter {
 		room += p.options.Reserve
 	}
-	w := &work{startup: c.Startup, covers: true}
+	var evicted *Server
 	switch {
 	case p.open < room:
 		p.open++
 	case len(p.idle) > 0:
-		w.evicted = p.pick(0)
+		evicted = p.pick(0)
 	default:
 		return false
 	}
-	p.start(w)
+	p.start(&work{startup: c.Startup, evicted: evicted, covers: true})
 	return true
 }
 
