@@ -26,7 +26,7 @@ const prepareLength = 30 * time.Minute
 
 // Files and folders, relative to the root of the module.
 const (
-	buildDir   = "build/conformance"
+	buildPath  = "build/conformance"
 	knownDir   = "e2e/conformance/known"
 	reportPath = "docs/compatibility.md"
 )
@@ -34,6 +34,7 @@ const (
 // options are the flags.
 type options struct {
 	binary   string
+	dir      string // where toolchains, logs and results are kept
 	suites   []suite.Suite
 	settings []suite.Setting
 	keep     bool
@@ -58,7 +59,7 @@ func main() {
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
-	var o options
+	o := options{dir: buildPath}
 	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	names := flags.String("suite", "", "names of suites, with commas; all if empty")
@@ -108,7 +109,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(buildDir)
+	store, err := openStore(o.dir)
 	if err != nil {
 		return err
 	}
