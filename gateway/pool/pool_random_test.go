@@ -44,10 +44,8 @@ func TestInvariants(t *testing.T) {
 }
 
 func testInvariants(t *testing.T, o Options, startups int, users bool, failing, dead float64) {
-	w := newWorld(t, o)
-	defer w.close()
 	var alive, most, used atomic.Int64
-	w.pool.options.Dial = func(ctx context.Context, startup *Startup) (*Server, error) {
+	w := newWorldWith(t, o, func(w *world, ctx context.Context, startup *Startup) (*Server, error) {
 		now := alive.Add(1)
 		for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
 		}
@@ -60,9 +58,10 @@ func testInvariants(t *testing.T, o Options, startups int, users bool, failing, 
 		if err != nil {
 			return nil, err
 		}
-		s.conn = newFakeServer(&countedConn{Conn: w.servers[s.pid-1].near, closed: func() { alive.Add(-1) }}, 0).conn
+		s.conn = newFakeServer(&countedConn{Conn: w.server(fmt.Sprint(s.pid)).near, closed: func() { alive.Add(-1) }}, 0).conn
 		return s, nil
-	}
+	})
+	defer w.close()
 	sets := []*Startup{nil}
 	for i := 1; i < startups; i++ {
 		sets = append(sets, NewStartup(map[string]string{"application_name": fmt.Sprint(i)}))

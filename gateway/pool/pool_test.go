@@ -354,9 +354,12 @@ type world struct {
 	waiting sync.WaitGroup
 }
 
-func newWorld(t testing.TB, o Options) *world {
+func newWorld(t testing.TB, o Options) *world { return newWorldWith(t, o, (*world).dial) }
+
+func newWorldWith(t testing.TB, o Options, dial func(*world, context.Context, *Startup) (*Server, error)) *world {
 	w := &world{t: t, mode: "ok", holders: map[string]*Server{}, cancels: map[string]context.CancelFunc{}}
-	o.Datasource, o.Dial, o.Log = "ds_0", w.dial, slog.New(slog.NewTextHandler(io.Discard, nil))
+	o.Dial = func(ctx context.Context, startup *Startup) (*Server, error) { return dial(w, ctx, startup) }
+	o.Datasource, o.Log = "ds_0", slog.New(slog.NewTextHandler(io.Discard, nil))
 	o.Random = func() float64 { return 0 }
 	w.pool = New(o)
 	return w
