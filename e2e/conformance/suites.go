@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/portcullisdb/portcullis/e2e/conformance/golang"
+	"github.com/portcullisdb/portcullis/e2e/conformance/java"
 	"github.com/portcullisdb/portcullis/e2e/conformance/postgres"
 	"github.com/portcullisdb/portcullis/e2e/conformance/python"
 	"github.com/portcullisdb/portcullis/e2e/conformance/suite"
@@ -17,5 +18,8 @@ func suites() []suite.Suite {
 		postgres.Dump(),
 		postgres.Pgbench(),
 		python.Psycopg3(),
+		python.Psycopg2(),
+		python.Asyncpg(),
+		java.JDBC(),
 	}
 }
