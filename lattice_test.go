@@ -100,7 +100,7 @@ var homes = []home{
 	{"math/rand", nil, true, "what must not be guessed comes from crypto/rand"},
 	{"math/rand/v2", nil, true, "what must not be guessed comes from crypto/rand"},
 	{"unsafe", nil, false, "memory safety is worth more than a copy"},
-	{"C", nil, false, "cgo is pg_query's alone"},
+	{"C", []string{"cmd/portcullis"}, false, "cgo is pg_query's alone, but for what has to happen before Go's runtime starts"},
 }
 
 // listed is what `go list -e -json` says of a package.
