@@ -25,7 +25,8 @@ var (
 	targetNodes    = []string{"ResTarget"}
 	groupNodes     = append([]string{}, expressionNodes...)
 	queryNodes     = []string{"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt"}
-	statementNodes = []string{"TransactionStmt", "VariableSetStmt", "VariableShowStmt", "DiscardStmt", "DeallocateStmt"}
+	statementNodes = []string{"TransactionStmt", "VariableSetStmt", "VariableShowStmt", "DiscardStmt", "DeallocateStmt",
+		"PrepareStmt", "ExecuteStmt", "DeclareCursorStmt", "FetchStmt", "ClosePortalStmt"}
 )
 
 // everyNode calls f with an empty node of each kind that the grammar knows.

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"math"
+
 	"github.com/portcullisdb/portcullis/config/policy"
 )
 
@@ -258,15 +260,38 @@ type Touch struct {
 // SessionAction is a statement that the session answers from its own model.
 type SessionAction struct {
 	// Kind is one of BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK TO, SET, SET LOCAL, SHOW, RESET, RESET ALL,
-	// DISCARD ALL, DEALLOCATE, EMPTY.
+	// DISCARD ALL, PREPARE, EXECUTE, DEALLOCATE, DECLARE, FETCH, MOVE, CLOSE, EMPTY.
 	Kind string
 	Tag  string // command tag to answer
-	// Name and Values are the setting and what it is set to (SET x TO DEFAULT: Values nil), the savepoint, or the statement
-	// to deallocate ("" for ALL).
+	// Name and Values are the setting and what it is set to (SET x TO DEFAULT: Values nil), the savepoint, the prepared
+	// statement or the cursor ("" for ALL of them).
 	Name   string
 	Values []string
 	// Begin carries BEGIN's and SET TRANSACTION's modes: "ISOLATION LEVEL SERIALIZABLE", "READ ONLY", ...; Chain is AND
 	// CHAIN of COMMIT and ROLLBACK.
 	Modes []string
 	Chain bool
+	// ParamOIDs are the types that PREPARE declares; Arguments the values of EXECUTE. The statement of PREPARE and the query
+	// of DECLARE are Statement.Embedded, planned on its own.
+	ParamOIDs []uint32
+	Arguments []Argument
+	// Binary and Hold are how DECLARE makes a cursor. Direction and Count are what FETCH and MOVE ask of it; FetchAll is
+	// ALL.
+	Binary, Hold bool
+	Direction    FetchDirection
+	Count        int64
 }
+
+// FetchDirection says what Count of FETCH and MOVE counts.
+type FetchDirection int
+
+// The directions.
+const (
+	FetchForward  FetchDirection = iota // rows from here on; backwards if negative
+	FetchBackward                       // rows before this one; forward if negative
+	FetchAbsolute                       // from the first row, which is 1; from behind the last if negative
+	FetchRelative                       // from the current row
+)
+
+// FetchAll is the count of FETCH ALL (src/include/nodes/parsenodes.h, FETCH_ALL).
+const FetchAll = math.MaxInt64

@@ -54,6 +54,11 @@ func (p *Planner) Prepare(ctx context.Context, sql string) ([]*Statement, *sqlst
 			}
 			p.cache.noteParses(s.Skeleton)
 		}
+		if st.embeds() {
+			if refusal := p.embed(st); refusal != nil {
+				return nil, refusal
+			}
+		}
 		statements = append(statements, st)
 	}
 	return statements, nil
@@ -101,7 +106,17 @@ func (p *Planner) plan(ctx context.Context, s *Statement, env *Env) (*Plan, []in
 		return nil, every, refusal
 	}
 	if plan, refusal, done := s.utility(tree); done {
-		return plan, every, refusal
+		if refusal != nil {
+			return nil, every, refusal
+		}
+		switch plan.Session.Kind {
+		case "PREPARE", "EXECUTE", "DECLARE": // good for all literals: they are of the embedded statement, or arguments
+			if refusal := p.resolveTypes(ctx, s, tree, plan.Session, env); refusal != nil {
+				return nil, every, refusal
+			}
+			return plan, nil, nil
+		}
+		return plan, every, nil
 	}
 	if update := tree.GetUpdateStmt(); update != nil {
 		for _, t := range update.TargetList {

@@ -13,7 +13,18 @@ import (
 // beside the plan to the executor: Source{Kind: FromConstant, Index: i} means the value of Literals[i].
 type Statement struct {
 	scan.Statement
-	start int // characters before this statement in the client's string, for positions
+	// Embedded is the statement that PREPARE or DECLARE CURSOR holds; nil for every other.
+	Embedded *Statement
+	start    int // characters before this statement in the client's string, for positions
+}
+
+// TokenPosition is where a token begins in the client's string, in characters from 1; 0 if there is no telling.
+func (s *Statement) TokenPosition(number int) int {
+	at, ok := tokenStart(s.Text, number)
+	if !ok {
+		return 0
+	}
+	return s.position(at)
 }
 
 // Shape is the statement without its constants, for logs: the skeleton, with a question mark for each literal.

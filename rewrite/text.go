@@ -231,5 +231,34 @@ func (s *SessionAction) text() string {
 	if s.Chain {
 		parts = append(parts, "AND CHAIN")
 	}
+	if len(s.ParamOIDs) > 0 {
+		parts = append(parts, "with parameters of types", strings.Trim(fmt.Sprint(s.ParamOIDs), "[]"))
+	}
+	for i, a := range s.Arguments {
+		parts = append(parts, fmt.Sprintf("$%d = %s", i+1, a.text()))
+	}
+	switch s.Kind {
+	case "DECLARE":
+		if s.Binary {
+			parts = append(parts, "BINARY")
+		}
+		if s.Hold {
+			parts = append(parts, "WITH HOLD")
+		}
+	case "FETCH", "MOVE":
+		count := strconv.FormatInt(s.Count, 10)
+		if s.Count == FetchAll {
+			count = "ALL"
+		}
+		parts = append(parts, [...]string{"FORWARD", "BACKWARD", "ABSOLUTE", "RELATIVE"}[s.Direction], count)
+	}
 	return strings.Join(parts, " ")
+}
+
+func (a *Argument) text() string {
+	what := sourceText(a.Source)
+	if a.Boolean {
+		what = strconv.FormatBool(a.Value)
+	}
+	return fmt.Sprintf("%s of type %d", what, a.TypeOID)
 }

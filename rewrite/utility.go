@@ -37,10 +37,70 @@ func (s *Statement) utility(tree *pg_query.Node) (plan *Plan, refusal *sqlstate.
 			tag = "DEALLOCATE ALL"
 		}
 		plan = sessionPlan(SessionAction{Kind: "DEALLOCATE", Tag: tag, Name: x.DeallocateStmt.Name})
+	case *pg_query.Node_PrepareStmt:
+		plan = sessionPlan(SessionAction{Kind: "PREPARE", Tag: "PREPARE", Name: x.PrepareStmt.Name})
+	case *pg_query.Node_ExecuteStmt:
+		action := SessionAction{Kind: "EXECUTE", Name: x.ExecuteStmt.Name}
+		if action.Arguments, refusal = s.arguments(x.ExecuteStmt.Params); refusal == nil {
+			plan = sessionPlan(action)
+		}
+	case *pg_query.Node_DeclareCursorStmt:
+		plan, refusal = declareCursor(x.DeclareCursorStmt)
+	case *pg_query.Node_FetchStmt:
+		plan = fetch(x.FetchStmt)
+	case *pg_query.Node_ClosePortalStmt:
+		tag := "CLOSE CURSOR"
+		if x.ClosePortalStmt.Portalname == "" {
+			tag = "CLOSE CURSOR ALL"
+		}
+		plan = sessionPlan(SessionAction{Kind: "CLOSE", Tag: tag, Name: x.ClosePortalStmt.Portalname})
 	default:
 		refusal = unsupportedCommand(commandName(tree))
 	}
 	return plan, refusal, true
+}
+
+// The options of DECLARE (src/include/nodes/parsenodes.h).
+const (
+	cursorBinary      = 0x0001
+	cursorScroll      = 0x0002
+	cursorNoScroll    = 0x0004
+	cursorInsensitive = 0x0008
+	cursorAsensitive  = 0x0010
+	cursorHold        = 0x0020
+)
+
+// declareCursor plans DECLARE; its query is a statement of its own (src/backend/parser/analyze.c, transformDeclareCursorStmt).
+func declareCursor(d *pg_query.DeclareCursorStmt) (*Plan, *sqlstate.Error) {
+	switch o := d.Options; {
+	case o&cursorScroll != 0 && o&cursorNoScroll != 0:
+		return nil, sqlstate.New(sqlstate.InvalidCursorDefinition, "cannot specify both SCROLL and NO SCROLL")
+	case o&cursorInsensitive != 0 && o&cursorAsensitive != 0:
+		return nil, sqlstate.New(sqlstate.InvalidCursorDefinition, "cannot specify both INSENSITIVE and ASENSITIVE")
+	case o&cursorScroll != 0:
+		return nil, unsupportedCommand("a SCROLL cursor").WithHint("Declare it without SCROLL and read it forward.")
+	}
+	return sessionPlan(SessionAction{Kind: "DECLARE", Tag: "DECLARE CURSOR", Name: d.Portalname,
+		Binary: d.Options&cursorBinary != 0, Hold: d.Options&cursorHold != 0}), nil
+}
+
+// fetch plans FETCH and MOVE.
+func fetch(f *pg_query.FetchStmt) *Plan {
+	action := SessionAction{Kind: "FETCH", Name: f.Portalname, Count: f.HowMany}
+	if f.Ismove {
+		action.Kind = "MOVE"
+	}
+	switch f.Direction {
+	case pg_query.FetchDirection_FETCH_FORWARD:
+		action.Direction = FetchForward
+	case pg_query.FetchDirection_FETCH_BACKWARD:
+		action.Direction = FetchBackward
+	case pg_query.FetchDirection_FETCH_ABSOLUTE:
+		action.Direction = FetchAbsolute
+	case pg_query.FetchDirection_FETCH_RELATIVE:
+		action.Direction = FetchRelative
+	}
+	return sessionPlan(action)
 }
 
 func sessionPlan(action SessionAction) *Plan {

@@ -182,6 +182,15 @@ func (w *world) plan(t testing.TB, planner *rewrite.Planner, sql string, env *re
 			out = append(out, refusalText(t, sql, refusal))
 		} else {
 			out = append(out, plan.String())
+			if s.Embedded != nil {
+				inner := *env
+				inner.ParamOIDs = plan.Session.ParamOIDs
+				if plan, refusal := planner.Plan(ctx, s.Embedded, &inner); refusal != nil {
+					out = append(out, refusalText(t, sql, refusal))
+				} else {
+					out = append(out, plan.String())
+				}
+			}
 		}
 	}
 	return strings.Join(out, "")

@@ -139,8 +139,11 @@ func addNumerics(x, y []byte) ([]byte, *sqlstate.Error) {
 
 // read takes all rows of one node.
 func (g *groups) read(ctx context.Context, s *source) *sqlstate.Error {
-	if !s.started {
+	switch {
+	case !s.started:
 		s.start(0)
+	case s.suspended:
+		s.resume(0)
 	}
 	if err := s.backend.Send(ctx); err != nil {
 		return err

@@ -34,6 +34,8 @@ type Portal struct {
 	sources []*source
 	merge   merger
 	plain   bool // rows can be forwarded as they come
+	// forwardable is plain but for formats; discard: rows are not sent.
+	forwardable, discard bool
 
 	skip, left int64 // OFFSET and LIMIT still to be applied here; left -1: no limit
 	heldBytes  int
@@ -119,21 +121,9 @@ func (p *Portal) bindInputFormats() {
 // bindFormats chooses the format in which each output is asked for.
 func (p *Portal) bindFormats(request *Request) *sqlstate.Error {
 	plan := p.program.plan
-	p.wanted = make([]int16, len(plan.Columns))
-	for i := range p.wanted {
-		switch f := request.ResultFormats; len(f) {
-		case 0:
-		case 1:
-			p.wanted[i] = f[0]
-		case len(p.wanted):
-			p.wanted[i] = f[i]
-		default:
-			return sqlstate.New(sqlstate.ProtocolViolation,
-				"bind message has %d result formats but query has %d columns", len(f), len(p.wanted))
-		}
-		if p.wanted[i] != formatText && p.wanted[i] != formatBinary {
-			return sqlstate.New(sqlstate.InvalidParameterValue, "unsupported format code: %d", p.wanted[i])
-		}
+	var err *sqlstate.Error
+	if p.wanted, err = columnFormats(request.ResultFormats, len(plan.Columns)); err != nil {
+		return err
 	}
 	if len(plan.Outputs) == 0 {
 		return nil
@@ -153,12 +143,12 @@ func (p *Portal) bindFormats(request *Request) *sqlstate.Error {
 			}
 		}
 	}
-	p.plain = p.program.plain
 	if len(p.sources) > 1 {
 		if err := p.bindMerge(); err != nil {
 			return err
 		}
 	}
+	p.forwardable, p.plain = p.program.plain, p.program.plain
 	for i, c := range plan.Columns {
 		p.plain = p.plain && p.resultFormats[c.Output] == p.wanted[i]
 	}
@@ -221,6 +211,72 @@ func (p *Portal) Start(ctx context.Context, backend func(datasource string) *Bac
 		}
 	}
 	return nil
+}
+
+// Open binds the portal on all its nodes under names, without asking for a row, and waits until they have it: rows that are
+// changed from now on do not show. Start and Rows go on from there. Errors: those of the nodes, transport errors.
+func (p *Portal) Open(ctx context.Context, backend func(datasource string) *Backend) *sqlstate.Error {
+	p.prepareMerge(backend, 1)
+	used := map[*Backend]bool{}
+	for _, s := range p.sources {
+		s.name = s.backend.portalName()
+		if used[s.backend] && s.backend.Server.Out().Len()+p.inputBytes() > queuedBytesMax {
+			if err := s.backend.Send(ctx); err != nil {
+				return err
+			}
+		}
+		used[s.backend] = true
+		s.bind()
+	}
+	for b := range used {
+		if err := b.Send(ctx); err != nil {
+			return err
+		}
+	}
+	for _, s := range p.sources {
+		if err := s.open(ctx); err != nil {
+			p.Abandon(ctx)
+			return err
+		}
+		s.suspended = true
+	}
+	return nil
+}
+
+// Want sets the formats of the columns from the next row on, as Request.ResultFormats gives them. Values that the nodes send
+// in the other format are converted; 0A000 when Rows meets one that cannot be. With discard rows are read, opened and
+// masked, and not sent.
+func (p *Portal) Want(formats []int16, discard bool) *sqlstate.Error {
+	wanted, err := columnFormats(formats, len(p.wanted))
+	if err != nil {
+		return err
+	}
+	p.wanted, p.discard, p.plain = wanted, discard, p.forwardable && !discard
+	for i, c := range p.program.plan.Columns {
+		p.plain = p.plain && p.resultFormats[c.Output] == wanted[i]
+	}
+	return nil
+}
+
+// columnFormats spells out the formats of so many columns.
+func columnFormats(formats []int16, columns int) ([]int16, *sqlstate.Error) {
+	wanted := make([]int16, columns)
+	for i := range wanted {
+		switch len(formats) {
+		case 0:
+		case 1:
+			wanted[i] = formats[0]
+		case columns:
+			wanted[i] = formats[i]
+		default:
+			return nil, sqlstate.New(sqlstate.ProtocolViolation,
+				"bind message has %d result formats but query has %d columns", len(formats), columns)
+		}
+		if wanted[i] != formatText && wanted[i] != formatBinary {
+			return nil, sqlstate.New(sqlstate.InvalidParameterValue, "unsupported format code: %d", wanted[i])
+		}
+	}
+	return wanted, nil
 }
 
 // startsAtOnce reports whether a source is to be sent before others are read: with a row limit that goes through the
@@ -297,7 +353,7 @@ type Answer struct {
 // have not left are taken back and the nodes' connections are free or broken.
 func (p *Portal) Rows(ctx context.Context, client *wire.Conn, rowsMax int32,
 	release func(rows int64) *sqlstate.Error) (Answer, *sqlstate.Error) {
-	w := &writer{conn: client, start: client.Out.Len(), release: release}
+	w := &writer{conn: client, start: client.Out.Len(), release: release, discard: p.discard}
 	suspended, err := p.rows(ctx, w, rowsMax)
 	if err == nil {
 		err = w.done()
@@ -309,6 +365,9 @@ func (p *Portal) Rows(ctx context.Context, client *wire.Conn, rowsMax int32,
 		}
 		p.Abandon(ctx)
 		return Answer{}, err
+	}
+	if p.discard {
+		w.takeBack()
 	}
 	if suspended {
 		return Answer{Rows: w.rows, Suspended: true}, nil

@@ -36,6 +36,13 @@ type source struct {
 
 // start queues the statement: Parse if the server does not have it, Bind, Execute.
 func (s *source) start(rowsMax int32) {
+	s.bind()
+	s.backend.Server.Out().Execute(s.name, rowsMax)
+	s.awaited = true
+}
+
+// bind queues all of it but Execute.
+func (s *source) bind() {
 	p := s.portal
 	s.before, s.backend.due = s.backend.due, nil
 	s.prepared = s.backend.Server.Prepare(s.statement.text, s.statement.oids)
@@ -49,8 +56,7 @@ func (s *source) start(rowsMax int32) {
 		bind.Value(p.inputs[i].bytes)
 	}
 	bind.Finish(p.resultFormats)
-	out.Execute(s.name, rowsMax)
-	s.started, s.awaited, s.backend.Unsynced = true, true, true
+	s.started, s.backend.Unsynced = true, true
 }
 
 // resume asks a suspended portal for more rows.

@@ -14,6 +14,7 @@ type writer struct {
 	rows     int64
 	release  func(rows int64) *sqlstate.Error
 	released bool
+	discard  bool // rows are taken back instead of sent
 }
 
 func (w *writer) done() *sqlstate.Error {
@@ -26,6 +27,10 @@ func (w *writer) done() *sqlstate.Error {
 
 func (w *writer) flushIfFull(ctx context.Context) *sqlstate.Error {
 	if !w.conn.Out.Full() {
+		return nil
+	}
+	if w.discard {
+		w.takeBack()
 		return nil
 	}
 	if err := w.done(); err != nil {

@@ -10,13 +10,14 @@ import (
 
 // act answers a statement from the session's own model. In the simple protocol SHOW's row shape goes before its row, and
 // after the last statement of a string the implicit transaction ends.
-func (s *Session) act(out *wire.Output, p *portal, simple, last bool) *sqlstate.Error {
+func (s *Session) act(out *wire.Output, p *portal, rowsMax int32, simple, last bool) *sqlstate.Error {
 	action := p.plan.Session
 	tag := action.Tag
 	if tag == "" {
 		tag = action.Kind
 	}
 	var err *sqlstate.Error
+	suspended := false
 	switch action.Kind {
 	case "EMPTY":
 		out.EmptyQueryResponse()
@@ -46,8 +47,16 @@ func (s *Session) act(out *wire.Output, p *portal, simple, last bool) *sqlstate.
 		err = s.show(out, action, p.formats, simple)
 	case "DISCARD ALL":
 		err = s.discardAll()
+	case "PREPARE":
+		err = s.actPrepare(p)
 	case "DEALLOCATE":
 		err = s.deallocate(action.Name)
+	case "DECLARE":
+		err = s.actDeclare(p)
+	case "FETCH", "MOVE":
+		tag, suspended, err = s.actFetch(out, p, simple, rowsMax)
+	case "CLOSE":
+		err = s.actClose(action.Name)
 	default:
 		err = sqlstate.New(sqlstate.InternalError, "session: internal error: unknown action %q", action.Kind)
 	}
@@ -56,6 +65,10 @@ func (s *Session) act(out *wire.Output, p *portal, simple, last bool) *sqlstate.
 	}
 	if err != nil {
 		return err
+	}
+	if suspended {
+		out.PortalSuspended()
+		return nil
 	}
 	p.done = true
 	out.CommandComplete(tag)
@@ -302,19 +315,7 @@ func (s *Session) discardAll() *sqlstate.Error {
 		return sqlstate.New(sqlstate.ActiveSQLTransaction, "DISCARD ALL cannot run inside a transaction block")
 	}
 	s.settings.ResetAll()
-	clear(s.protocol.statements)
+	s.deallocateAll()
 	s.closePortals()
-	return nil
-}
-
-func (s *Session) deallocate(name string) *sqlstate.Error {
-	if name == "" {
-		clear(s.protocol.statements)
-		return nil
-	}
-	if s.protocol.statements[name] == nil {
-		return sqlstate.New(sqlstate.InvalidSQLStatementName, "prepared statement \"%s\" does not exist", name)
-	}
-	delete(s.protocol.statements, name)
 	return nil
 }

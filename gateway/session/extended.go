@@ -35,12 +35,8 @@ func (s *Session) parse(body []byte) *sqlstate.Error {
 		if s.drainPending(); s.protocol.skipping {
 			return nil
 		}
-		if s.protocol.statements[name] != nil {
-			return sqlstate.New(sqlstate.DuplicatePreparedStatement, "prepared statement \"%s\" already exists", name)
-		}
-		if len(s.protocol.statements) >= s.options.Limits.withDefaults().Statements {
-			return sqlstate.New(sqlstate.ProgramLimitExceeded, "the session has too many prepared statements").
-				WithHint("Deallocate those that are not needed any more.")
+		if err := s.newStatement(name); err != nil {
+			return err
 		}
 	} else {
 		delete(s.protocol.statements, "")
@@ -60,10 +56,7 @@ func (s *Session) parse(body []byte) *sqlstate.Error {
 	default:
 		return sqlstate.New(sqlstate.SyntaxError, "cannot insert multiple commands into a prepared statement")
 	}
-	if s.protocol.statements == nil {
-		s.protocol.statements = map[string]*statement{}
-	}
-	s.protocol.statements[name] = st
+	s.keepStatement(name, st)
 	s.out().ParseComplete()
 	return nil
 }
@@ -93,11 +86,8 @@ func (s *Session) bindMessage(body []byte) *sqlstate.Error {
 		if s.drainPending(); s.protocol.skipping {
 			return nil
 		}
-		if s.protocol.portals[name] != nil {
-			return sqlstate.New(sqlstate.DuplicateCursor, "cursor \"%s\" already exists", name)
-		}
-		if len(s.protocol.portals) >= s.options.Limits.withDefaults().Portals {
-			return sqlstate.New(sqlstate.ProgramLimitExceeded, "the session has too many open portals")
+		if err := s.newPortal(name); err != nil {
+			return err
 		}
 	}
 	p := &portal{statement: st}
@@ -105,7 +95,7 @@ func (s *Session) bindMessage(body []byte) *sqlstate.Error {
 		if err := s.planFor(st); err != nil {
 			return err
 		}
-		if have, want := message.Params.Len(), len(st.plan.Params); have != want {
+		if have, want := message.Params.Len(), len(st.params()); have != want {
 			return sqlstate.New(sqlstate.ProtocolViolation,
 				"bind message supplies %d parameters, but prepared statement \"%s\" requires %d", have, message.Statement, want)
 		}
@@ -122,10 +112,7 @@ func (s *Session) bindMessage(body []byte) *sqlstate.Error {
 		return failedError()
 	}
 	s.closePortal(name)
-	if s.protocol.portals == nil {
-		s.protocol.portals = map[string]*portal{}
-	}
-	s.protocol.portals[name] = p
+	s.keepPortal(name, p)
 	s.out().BindComplete()
 	return nil
 }
@@ -147,7 +134,7 @@ func (s *Session) describe(body []byte) *sqlstate.Error {
 		if err != nil {
 			return err
 		}
-		rowDescription(s.out(), columnsOf(p.plan), p.formats)
+		s.describeRows(s.out(), p.plan, p.formats)
 		return nil
 	}
 	st, err := s.findStatement(name)
@@ -162,8 +149,8 @@ func (s *Session) describe(body []byte) *sqlstate.Error {
 	if err := s.planFor(st); err != nil {
 		return err
 	}
-	s.out().ParameterDescription(st.plan.Params)
-	rowDescription(s.out(), columnsOf(st.plan), nil)
+	s.out().ParameterDescription(st.params())
+	s.describeRows(s.out(), st.plan, nil)
 	return nil
 }
 
@@ -197,12 +184,18 @@ func (s *Session) execute(body []byte) *sqlstate.Error {
 		return sqlstate.New(sqlstate.ObjectNotInState, "portal \"%s\" cannot be run", name).
 			WithDetail("It was first read behind a savepoint that was rolled back to.")
 	case p.run == nil && !p.done:
+		if err := s.resolve(p); err != nil {
+			return err
+		}
+		if p.run != nil {
+			break
+		}
 		if s.drainPending(); s.protocol.skipping {
 			return nil
 		}
-		return s.act(&s.conn.Out, p, false, false)
+		return s.act(&s.conn.Out, p, int32(rowsMax), false, false)
 	case p.done:
-		if columnsOf(p.plan) == nil {
+		if s.columns(p.plan) == nil {
 			return sqlstate.New(sqlstate.ObjectNotInState, "portal \"%s\" cannot be run", name)
 		}
 		s.out().CommandComplete(noRowsTag(p.plan))

@@ -40,6 +40,23 @@ type statement struct {
 	plan   *rewrite.Plan
 	// generation is that of the environment in which plan was made.
 	generation uint64
+	query      *statement // of DECLARE CURSOR
+}
+
+// declares reports a DECLARE CURSOR that has been planned.
+func (st *statement) declares() bool {
+	return st.plan != nil && st.plan.Destination == rewrite.DestinationSession && st.plan.Session.Kind == "DECLARE"
+}
+
+// params are the types of the statement's parameters.
+func (st *statement) params() []uint32 {
+	switch {
+	case st.plan == nil:
+		return nil
+	case st.declares():
+		return st.query.plan.Params
+	}
+	return st.plan.Params
 }
 
 // portal is a statement with its values.
@@ -56,6 +73,14 @@ type portal struct {
 	level    int  // savepoints when it was made: it dies with those
 	openedAt int  // savepoints when the last of its servers was asked
 	gone     bool // a rollback has taken it from the servers
+
+	query  *portal // of DECLARE CURSOR: what it will make a cursor of
+	binary bool    // a cursor of which FETCH in the simple protocol gives binary values
+	place  cursorPlace
+
+	// Of FETCH and MOVE: what has been asked for is being read, the rows that are left of it, and those that were read.
+	fetching   bool
+	left, rows int64
 }
 
 // handle answers one message. It reports true if the session is over.

@@ -32,10 +32,12 @@ func (s *Session) statements(body []byte) *sqlstate.Error {
 		return nil
 	}
 	for i, p := range parsed {
+		s.tx.several = len(parsed) > 1
 		if err := s.simpleStatement(p, i == len(parsed)-1); err != nil {
 			return err
 		}
 	}
+	s.tx.several = false
 	return nil
 }
 
@@ -61,7 +63,7 @@ func (s *Session) simpleStatement(parsed *rewrite.Statement, last bool) *sqlstat
 	if err := s.planFor(st); err != nil {
 		return err
 	}
-	if len(st.plan.Params) > 0 {
+	if len(st.params()) > 0 {
 		return sqlstate.New(sqlstate.UndefinedParameter, "there is no parameter $1").
 			WithHint("Parameters belong to the extended protocol.")
 	}
@@ -69,14 +71,17 @@ func (s *Session) simpleStatement(parsed *rewrite.Statement, last bool) *sqlstat
 	if err != nil {
 		return err
 	}
-	if st.plan.Destination == rewrite.DestinationSession {
-		return s.act(&s.conn.Out, p, true, last)
+	if err := s.resolve(p); err != nil {
+		return err
+	}
+	if p.plan.Destination == rewrite.DestinationSession {
+		return s.act(&s.conn.Out, p, 0, true, last)
 	}
 	if err := s.startRun(p, 0, last); err != nil {
 		return err
 	}
-	if st.plan.Columns != nil {
-		rowDescription(&s.conn.Out, st.plan.Columns, nil)
+	if p.plan.Columns != nil {
+		rowDescription(&s.conn.Out, p.plan.Columns, nil)
 	}
 	answer, err := s.readRun(p, 0)
 	if err != nil {
@@ -94,11 +99,18 @@ func (s *Session) simpleStatement(parsed *rewrite.Statement, last bool) *sqlstat
 // planFor plans a statement in the state of the transaction: in a failed block only its end will do, or ROLLBACK TO.
 func (s *Session) planFor(st *statement) *sqlstate.Error {
 	err := s.plan(s.working, st)
+	failed := st.parsed
+	if err == nil && st.declares() {
+		if st.query == nil {
+			st.query = &statement{parsed: st.parsed.Embedded, oids: st.oids}
+		}
+		err, failed = s.plan(s.working, st.query), st.query.parsed
+	}
 	if s.tx.failed && (err != nil || !leavesFailure(st.plan)) {
 		return failedError()
 	}
 	if err != nil {
-		s.recordFailure(st.parsed, nil, nil, err)
+		s.recordFailure(failed, nil, nil, err)
 	}
 	return err
 }
@@ -119,7 +131,16 @@ func leavesFailure(plan *rewrite.Plan) bool {
 func (s *Session) bind(st *statement, params [][]byte, paramFormats, resultFormats []int16) (*portal, *sqlstate.Error) {
 	p := &portal{statement: st, plan: st.plan, view: s.view, formats: resultFormats, level: len(s.tx.savepoints)}
 	if st.plan.Destination == rewrite.DestinationSession {
-		return p, nil
+		if !st.declares() {
+			return p, nil
+		}
+		var err *sqlstate.Error
+		var formats []int16
+		if st.plan.Session.Binary {
+			formats = []int16{wire.FormatBinary}
+		}
+		p.query, err = s.bind(st.query, params, paramFormats, formats)
+		return p, err
 	}
 	if err := s.overtaken(p); err != nil {
 		return nil, err
@@ -142,33 +163,18 @@ func (s *Session) bind(st *statement, params [][]byte, paramFormats, resultForma
 
 // startRun sends a portal to its servers. With last the implicit transaction may end with it.
 func (s *Session) startRun(p *portal, rowsMax int32, last bool) *sqlstate.Error {
-	s.enter()
-	datasources := p.run.Datasources()
-	if err := s.tx.admit(datasources, p.plan); err != nil {
-		s.recordFailure(p.statement.parsed, p.plan, p.run.Routes(), err)
-		return err
-	}
 	// A Sync that comes with the statement ends the transaction only there, so nothing may be under way elsewhere.
 	// Nor may it end before its audit event is kept.
 	last = last && !s.underWay() && !(p.plan.Writes && s.audited(p.plan))
-	s.tx.queried = true
-	backends := make(map[string]*execute.Backend, len(datasources))
-	for _, d := range datasources {
-		sv, err := s.server(s.working, d)
-		if err != nil {
-			return err
-		}
-		s.establish(d, sv)
-		backends[d] = sv.Backend
-	}
-	if p.plan.Writes {
-		s.tx.wrote, s.tx.writer = true, datasources[0]
+	backends, err := s.backends(p)
+	if err != nil {
+		return err
 	}
 	if !p.run.Opened() {
 		p.openedAt = len(s.tx.savepoints)
 	}
 	p.started, p.commits = true, last && p.plan.Writes
-	return p.run.Start(s.working, func(d string) *execute.Backend { return backends[d] }, rowsMax, last)
+	return p.run.Start(s.working, backends, rowsMax, last)
 }
 
 // readRun reads the rows of a portal that was started.
@@ -184,5 +190,6 @@ func (s *Session) readRun(p *portal, rowsMax int32) (execute.Answer, *sqlstate.E
 		return answer, err
 	}
 	p.done = !answer.Suspended
+	p.place.row, p.place.onRow = p.place.row+answer.Rows, answer.Suspended
 	return answer, nil
 }

@@ -20,6 +20,7 @@ type transaction struct {
 	failed  bool // an error in the block: 25P02 until its end, or until ROLLBACK TO
 	modes   modes
 	open    bool   // implicit: something ran since the last Sync
+	several bool   // implicit, of a string of several statements: cursors may be declared
 	queried bool   // a statement has run: isolation and the like are settled
 	writer  string // the datasource that was written on
 	wrote   bool

@@ -53,6 +53,7 @@ var (
 	UndefinedParameter          = Code{"42P02"}
 	DuplicateCursor             = Code{"42P03"}
 	DuplicatePreparedStatement  = Code{"42P05"}
+	InvalidCursorDefinition     = Code{"42P11"}
 	AmbiguousColumn             = Code{"42702"}
 	DuplicateAlias              = Code{"42712"}
 	DuplicateColumn             = Code{"42701"}
