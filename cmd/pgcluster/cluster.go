@@ -280,7 +280,8 @@ func freePort() (int, error) {
 	return port, listener.Close()
 }
 
-// ready reads postmaster.pid: line 1 is the server's process id, line 8 its state (src/include/utils/pidfile.h).
+// ready reads postmaster.pid: line 1 is the server's process id, line 8 its state, "standby" for one that answers queries while
+// it recovers (src/include/utils/pidfile.h).
 func ready(path string, pid int) bool {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -291,7 +292,8 @@ func ready(path string, pid int) bool {
 		lines = append(lines, strings.TrimSpace(scanner.Text()))
 	}
 	const pidLine, statusLine = 0, 7
-	return len(lines) > statusLine && lines[pidLine] == strconv.Itoa(pid) && lines[statusLine] == "ready"
+	return len(lines) > statusLine && lines[pidLine] == strconv.Itoa(pid) &&
+		(lines[statusLine] == "ready" || lines[statusLine] == "standby")
 }
 
 // startFailure explains with the server's own words why it ended.
