@@ -85,6 +85,7 @@ var homes = []home{
 		"we are a client of PostgreSQL where we dial it and where we ask it, and nowhere else"},
 	{"github.com/knadh/koanf", []string{"config"}, false, "shows in no signature outside"},
 	{"github.com/pganalyze/pg_query_go/v5", []string{"rewrite/..."}, false, "cgo and its parse trees stay in one place"},
+	{"github.com/prometheus/client_golang", []string{"gateway/admin"}, false, "who counts does not know who asks"},
 	{"github.com/rogpeppe/go-internal", nil, true, "testscript"},
 	{"github.com/spf13/cobra", []string{"cmd/..."}, false, "flags are not the product's business"},
 	{"github.com/spf13/pflag", []string{"cmd/...", "config"}, false, "flags override the file"},
@@ -92,6 +93,7 @@ var homes = []home{
 	{"github.com/xdg-go/scram", []string{"gateway/wire"}, true, "authentication is part of the protocol"},
 	{"go.yaml.in/yaml/v3", []string{"config"}, false, "one reader of what was written"},
 	{"golang.org/x/sync", []string{"cmd/...", "gateway/...", "rewrite/...", "e2e/..."}, true, "semaphores and single flights where goroutines meet"},
+	{"golang.org/x/sys", []string{"cmd/portcullis", "gateway"}, false, "sockets, as the system knows them and passes them on"},
 	{"golang.org/x/term", []string{"cmd/..."}, false, "only a command has a terminal"},
 	{"google.golang.org/protobuf", []string{"crypto/...", "rewrite/..."}, true, "Tink's and pg_query's messages"},
 
