@@ -5,12 +5,10 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +28,10 @@ type Options struct {
 	Clock  func() time.Time
 	Random io.Reader
 	// Dial opens the sockets of sessions to servers.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	Version string // of the build, for metrics
+	// AuditFiles are those that AuditFiles of the gateway that this one replaces returned, as this process has inherited them.
+	AuditFiles []*os.File
 }
 
 func (o Options) withDefaults() Options {
@@ -49,21 +50,28 @@ func (o Options) withDefaults() Options {
 // Gateway serves the databases of one configuration. Its methods may be called from any goroutine.
 type Gateway struct {
 	options  Options
-	config   *config.Config // listen, audit and limits are those of New
+	config   *config.Config // of New: sockets and the audit log are its
+	current  atomic.Pointer[config.Config]
 	state    atomic.Pointer[generation]
-	tls      atomic.Pointer[tls.Config] // of clients that come now; nil: no TLS
+	tls      atomic.Pointer[tls.Config]      // of clients that come now; nil: no TLS
+	sessions atomic.Pointer[session.Options] // of clients that come now
 	registry *session.Registry
 	audit    *audit.Log // nil: nothing is recorded
-	sessions session.Options
 	buffers  *wire.Buffers
+	peers    *peers
+	health   health
+	counters counters
 	sockets  atomic.Int64 // of clients
 
-	life context.Context // of sessions
-	kill context.CancelFunc
+	life   context.Context // of sessions
+	kill   context.CancelFunc
+	chores sync.Once // starts what goes on beside the sessions
+
+	reloading sync.Mutex // held while a generation is built
 
 	mu        sync.Mutex // guards what follows
 	listeners map[net.Listener]struct{}
-	draining  bool
+	leaving   leaving
 	retired   []*generation // replaced, and perhaps still used
 	closed    bool
 }
@@ -75,6 +83,12 @@ func New(ctx context.Context, c *config.Config, p *policy.Policy, o Options) (*G
 	o = o.withDefaults()
 	g := &Gateway{options: o, config: c, registry: session.NewRegistry(), buffers: &wire.Buffers{},
 		listeners: map[net.Listener]struct{}{}}
+	g.peers = newPeers(func() time.Duration { return g.current.Load().Timeouts.KeepAlive })
+	if o.Dial == nil {
+		g.options.Dial = g.peers.dial
+	}
+	g.current.Store(c)
+	g.counters.reloadedAt.Store(o.Clock().Unix())
 	tlsConfig, err := loadTLS(c.Listen.TLS)
 	if err != nil {
 		return nil, err
@@ -84,7 +98,7 @@ func New(ctx context.Context, c *config.Config, p *policy.Policy, o Options) (*G
 		return nil, err
 	}
 	g.state.Store(first)
-	if g.audit, err = openAudit(&c.Audit, o); err != nil {
+	if g.audit, err = g.openAudit(&c.Audit); err != nil {
 		first.close()
 		return nil, err
 	}
@@ -94,18 +108,14 @@ func New(ctx context.Context, c *config.Config, p *policy.Policy, o Options) (*G
 	}
 	g.tls.Store(tlsConfig)
 	g.life, g.kill = context.WithCancel(context.Background())
-	g.sessions = session.Options{
+	g.sessions.Store(&session.Options{
 		State:    func() *session.State { return g.state.Load().state },
 		Registry: g.registry, SCRAM: wire.NewSCRAM(secret, o.Random), TLS: g.tls.Load,
 		Logins:   session.NewGate(c.Limits.Logins, c.Limits.LoginsPerAddress),
 		Cancels:  session.NewCancels(c.Limits.CancelsPerSecond, o.Clock, o.Log),
 		AuditAll: c.Audit.All, Log: o.Log, Clock: o.Clock, Random: o.Random, Buffers: g.buffers,
-		Limits: session.Limits{Wire: wireLimits(c), Statements: c.Limits.PreparedStatements, Portals: c.Limits.Portals,
-			Sessions: c.Limits.Sessions, StartupTimeout: c.Limits.StartupTime},
-	}
-	if g.audit != nil {
-		g.sessions.Audit = g.audit
-	}
+		Limits: sessionLimits(c), Audit: g.recorder(),
+	})
 	return g, nil
 }
 
@@ -113,71 +123,68 @@ func wireLimits(c *config.Config) wire.Limits {
 	return wire.Limits{StartupBytes: c.Limits.StartupBytes, MessageBytes: c.Limits.MessageBytes}
 }
 
-// openAudit opens the audit log; nil if the configuration has none.
-func openAudit(c *config.Audit, o Options) (*audit.Log, error) {
-	if c.File == nil {
-		return nil, nil
-	}
-	key, err := audit.ReadSigningKey(c.File.Key)
-	if errors.Is(err, os.ErrNotExist) {
-		key, err = audit.CreateSigningKey(c.File.Key, o.Random)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the signing key of the audit log: %w", err)
-	}
-	onFull := audit.OnFullBlock
-	if c.OnFull == "gap" {
-		onFull = audit.OnFullGap
-	}
-	return audit.Open(c.File.Path, audit.Options{SigningKey: key, AnchorPath: c.File.Anchors, OnFull: onFull,
-		NoSync: !c.File.Sync, Clock: o.Clock, Random: o.Random,
-		Alarm: func(err error) {
-			if err != nil {
-				o.Log.Error("the audit log cannot be written", "error", err)
-				return
-			}
-			o.Log.Info("the audit log can be written again")
-		}})
+func sessionLimits(c *config.Config) session.Limits {
+	return session.Limits{Wire: wireLimits(c), Statements: c.Limits.PreparedStatements, Portals: c.Limits.Portals,
+		Sessions: c.Limits.Sessions, StartupTimeout: c.Limits.StartupTime}
 }
 
-// Listen opens the listener that the configuration asks for.
-func (g *Gateway) Listen(ctx context.Context) (net.Listener, error) {
-	var l net.ListenConfig
-	listener, err := l.Listen(ctx, "tcp", g.config.Listen.Address)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", g.config.Listen.Address, err)
-	}
-	return listener, nil
-}
-
-// ErrClosed is what Serve returns after Shutdown.
+// ErrClosed is what Serve returns after Shutdown or Retire.
 var ErrClosed = errors.New("the gateway is shut down")
 
-// Serve accepts clients on listener, which it closes, until ctx ends or Shutdown is called. The end of ctx ends the
-// sessions too, without waiting for them.
-func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
-	if !g.own(listener) {
-		_ = listener.Close()
+// Serve accepts clients on listeners, which it closes, until ctx ends, Shutdown or Retire is called, or one of the listeners
+// fails. The end of ctx ends the sessions too, without waiting for them.
+func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
+	if !g.own(listeners) {
+		for _, l := range listeners {
+			_ = l.Close()
+		}
 		return ErrClosed
 	}
-	defer g.disown(listener)
+	defer g.disown(listeners)
 	stop := context.AfterFunc(ctx, func() {
 		g.kill()
-		_ = listener.Close()
+		g.disown(listeners)
 	})
 	defer stop()
-	go g.watch(ctx)
+	g.chores.Do(g.startChores)
+	ended := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { ended <- g.accept(ctx, l) }()
+	}
+	first := <-ended
+	g.disown(listeners)
+	for range listeners[1:] {
+		<-ended
+	}
+	return first
+}
+
+// startChores starts what goes on beside the sessions. It ends when the gateway does.
+func (g *Gateway) startChores() {
+	go g.watch(g.life)
+	go g.registry.Sweep(g.life, g.timeouts)
+	go g.peers.run(g.life)
+	go g.watchHealth(g.life)
+}
+
+func (g *Gateway) timeouts() session.Timeouts {
+	t := &g.current.Load().Timeouts
+	return session.Timeouts{Query: t.Query, IdleInTransaction: t.IdleInTransaction, IdleClient: t.IdleClient}
+}
+
+// accept takes clients from one listener until it is closed.
+func (g *Gateway) accept(ctx context.Context, listener net.Listener) error {
 	for {
 		nc, err := listener.Accept()
 		switch {
 		case err == nil:
 			go g.client(nc)
-		case g.isDraining():
+		case g.isLeaving():
 			return ErrClosed
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, net.ErrClosed):
-			return fmt.Errorf("accept: %w", err)
+			return errAccept(err)
 		default:
 			g.options.Log.Error("could not accept a client", "error", err)
 			time.Sleep(acceptPause)
@@ -194,61 +201,37 @@ const socketsReserved = 100
 
 // client serves one socket. Who comes when too many are open is told so before anything is read.
 func (g *Gateway) client(nc net.Conn) {
+	g.peers.watch(nc)
+	defer g.peers.forget(nc)
 	defer g.sockets.Add(-1)
-	if g.sockets.Add(1) > int64(g.config.Limits.Sessions+socketsReserved) {
+	options := g.sessions.Load()
+	if g.sockets.Add(1) > int64(options.Limits.Sessions+socketsReserved) {
+		g.counters.refused.Add(1)
 		session.Refuse(g.life, nc, sqlstate.New(sqlstate.TooManyConnections, "sorry, too many clients already"))
 		return
 	}
-	session.Serve(g.life, nc, &g.sessions)
+	session.Serve(g.life, nc, options)
 }
 
-func (g *Gateway) own(l net.Listener) bool {
+func (g *Gateway) own(listeners []net.Listener) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.draining {
+	if g.leaving != staying {
+		return false
+	}
+	for _, l := range listeners {
 		g.listeners[l] = struct{}{}
 	}
-	return !g.draining
+	return true
 }
 
-func (g *Gateway) disown(l net.Listener) {
+func (g *Gateway) disown(listeners []net.Listener) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.listeners, l)
-	_ = l.Close()
-}
-
-func (g *Gateway) isDraining() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.draining
-}
-
-// Shutdown stops accepting, tells idle clients 57P01 and waits for the transactions of the others. When ctx ends those are
-// cut off. The gateway is of no use afterwards. It may be called again.
-func (g *Gateway) Shutdown(ctx context.Context) error {
-	g.mu.Lock()
-	g.draining = true
-	for l := range g.listeners {
+	for _, l := range listeners {
+		delete(g.listeners, l)
 		_ = l.Close()
 	}
-	g.mu.Unlock()
-	g.registry.Drain()
-	done := make(chan struct{})
-	go func() {
-		g.registry.Wait()
-		close(done)
-	}()
-	var err error
-	select {
-	case <-done:
-	case <-ctx.Done():
-		err = fmt.Errorf("wait for transactions: %w", context.Cause(ctx))
-		g.kill()
-		<-done
-	}
-	g.kill()
-	return errors.Join(err, g.close())
 }
 
 // close gives back what New and Reload took.
@@ -268,59 +251,3 @@ func (g *Gateway) close() error {
 	}
 	return g.audit.Close()
 }
-
-// Reload builds a new generation from a configuration and serves by it from now on; statements under way keep the one
-// they began with. The certificate of the listener and the authorities of its clients are read again. If it cannot be built,
-// the old one stays and the error says why. Other changes of listen, of audit and of limits of clients take effect with the
-// next start. Reload takes p over and numbers its generation.
-func (g *Gateway) Reload(ctx context.Context, c *config.Config, p *policy.Policy) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
-		return ErrClosed
-	}
-	old := g.state.Load()
-	p.Generation = old.state.Policy.Generation + 1
-	tlsConfig, err := loadTLS(c.Listen.TLS)
-	var next *generation
-	if err == nil {
-		next, err = g.build(ctx, c, p, old)
-	}
-	if err == nil {
-		g.tls.Store(tlsConfig)
-		g.state.Store(next)
-		g.retired = append(g.retired, old)
-	}
-	g.recordAdmin("reload", err)
-	return err
-}
-
-// retire closes the replaced generations that no transaction goes by any more.
-func (g *Gateway) retire() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.retired = slices.DeleteFunc(g.retired, func(old *generation) bool {
-		if g.registry.Uses(old.state) {
-			return false
-		}
-		old.close()
-		return true
-	})
-}
-
-func (g *Gateway) recordAdmin(action string, failure error) {
-	if g.audit == nil {
-		return
-	}
-	e := &audit.Event{Kind: audit.KindAdmin, Action: action, Decision: "allow",
-		Generation: g.state.Load().state.Policy.Generation}
-	if failure != nil {
-		e.Decision, e.SQLState = "refuse", sqlstate.InvalidParameterValue.String()
-	}
-	if err := g.audit.Record(g.life, e); err != nil {
-		g.options.Log.Error("an audit event could not be recorded", "kind", e.Kind, "error", err)
-	}
-}
-
-// Audit returns the audit log, for events of administration; nil if there is none.
-func (g *Gateway) Audit() *audit.Log { return g.audit }

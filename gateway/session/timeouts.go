@@ -1,13 +1,10 @@
 package session
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"sync/atomic"
 	"time"
 
-	"github.com/portcullisdb/portcullis/gateway/wire"
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
 
@@ -131,31 +128,6 @@ func (s *Session) statementTimeout(e *sqlstate.Error) *sqlstate.Error {
 	reworded := *e
 	reworded.Message = statementTimeoutMessage
 	return &reworded
-}
-
-// statementTimeoutFrame is the ErrorResponse with this body, reworded if it is of a cancelled statement. The place in the source
-// that PostgreSQL names with it stays: it is the same function.
-func statementTimeoutFrame(body []byte) []byte {
-	frame := []byte{byte(wire.TypeErrorResponse), 0, 0, 0, 0}
-	fields, code := body, false
-	for len(fields) > 1 {
-		end := bytes.IndexByte(fields[1:], 0)
-		if end < 0 {
-			break
-		}
-		field := fields[:end+2]
-		fields = fields[end+2:]
-		if string(field) == "C57014\x00" {
-			code = true
-		}
-		if field[0] == 'M' && code {
-			field = append([]byte{'M'}, statementTimeoutMessage+"\x00"...)
-		}
-		frame = append(frame, field...)
-	}
-	frame = append(frame, fields...)
-	binary.BigEndian.PutUint32(frame[1:], uint32(len(frame)-1))
-	return frame
 }
 
 const statementTimeoutMessage = "canceling statement due to statement timeout"
