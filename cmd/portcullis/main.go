@@ -69,7 +69,7 @@ func rootCommand(p *program) *cobra.Command {
 	g := &globals{environ: p.environ}
 	root := group("portcullis", "A PostgreSQL gateway that encrypts, masks and shards",
 		"  portcullis demo\n  portcullis serve -c portcullis.yaml",
-		serveCommand(g), demoCommand(p), checkCommand(g), explainCommand(g), keysCommand(g), schemaCommand(g), userCommand(),
+		serveCommand(g), upgradeCommand(g), demoCommand(p), checkCommand(g), explainCommand(g), keysCommand(g), schemaCommand(g), userCommand(),
 		auditCommand(g), versionCommand(g))
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })

@@ -15,10 +15,7 @@ func versionCommand(g *globals) *cobra.Command {
 		Example: "  portcullis version --output json",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			version := "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				version = info.Main.Version
-			}
+			version := buildVersion()
 			asJSON, err := g.json()
 			if err != nil {
 				return err
@@ -30,4 +27,12 @@ func versionCommand(g *globals) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// buildVersion is the version of the module that was built.
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
 }
