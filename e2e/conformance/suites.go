@@ -16,6 +16,7 @@ func suites() []suite.Suite {
 		golang.Smoke(),
 		postgres.Psql(),
 		postgres.Dump(),
+		postgres.Tools(),
 		postgres.Pgbench(),
 		python.Psycopg3(),
 		python.Psycopg2(),
