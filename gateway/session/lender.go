@@ -70,7 +70,9 @@ func (l *lender) parameters() ([]pool.Parameter, *sqlstate.Error) {
 	}
 	settings := s.database.welcomes.share(startup)
 	l.startup, l.settings = settings, settings
-	if known := s.database.welcomes.find(settings); known != nil && !l.held {
+	// Where each client is another user of the server's, it is told other things.
+	shared := s.database.Pooling.Backend != BackendClientKeys
+	if known := s.database.welcomes.find(settings); known != nil && shared && !l.held {
 		return known, nil
 	}
 	if err := l.link(); err != nil {
@@ -86,7 +88,9 @@ func (l *lender) parameters() ([]pool.Parameter, *sqlstate.Error) {
 		return nil, l.failure
 	}
 	parameters := reported(l.relay.server)
-	s.database.welcomes.keep(settings, parameters)
+	if shared {
+		s.database.welcomes.keep(settings, parameters)
+	}
 	if l.held {
 		s.options.Registry.adopt(s, l.relay.server.PID())
 	} else if l.pins == 0 {
