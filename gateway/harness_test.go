@@ -149,6 +149,8 @@ func (s *shop) writeConfig(replace []string) {
 		switch name {
 		case "VERIFIER":
 			return verifier
+		case "DOLLAR":
+			return "$"
 		case "LOGICAL":
 			return s.url("")
 		case "DS_0":
