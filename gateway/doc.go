@@ -20,8 +20,8 @@
 // A configuration and its policy become one generation: a map of databases with planner, catalog, runner and keys, which
 // nobody modifies. Reload builds the next one wholly, then swaps one pointer; if it cannot be built, nothing has
 // changed. A session looks at the pointer between transactions, so a statement, and all of its transaction, keeps the
-// generation that it began with. A generation that has been replaced is closed, with the server connections that
-// sessions hold of it, when no transaction goes by it any more. A user or database that the new generation does not have
+// generation that it began with. A generation that has been replaced is closed when no transaction goes by it any more, with
+// the pools that the next one has not taken over. A user or database that the new generation does not have
 // ends the session (57P01). The catalog of the logical database is looked at every few seconds and swapped in the same
 // way; a plan names the version that it was made for.
 //
@@ -65,9 +65,14 @@
 // once and leaves the block failed: 25P02 until its end, and COMMIT answers ROLLBACK. COMMIT goes first where rows were
 // written, then to those that were only read; a connection that is lost in between is 08007, because nobody knows.
 //
-// A session keeps its server connections, one for each datasource that it has used. Between transactions they are parked:
-// when a datasource has no place left for another session's connection, a parked one is closed for it, and its session
-// connects again when it needs to.
+// # Server connections
+//
+// Each datasource has a pool, and so has the logical database. A session takes a connection when its transaction first uses
+// a datasource, and gives it back when the transaction has ended; who waits for one waits in order of arrival. The settings
+// of the session before are noted on the connection, and only differences are applied. A connection that was lost, that does
+// not end its transaction, or that a session was using when its client went, is closed. A generation takes over the pools of
+// the one before whose datasources have not changed. Where clients log in to servers themselves, by the keys of their own
+// SCRAM exchange, each has a pool of his own, which is forgotten when he has not been there for some minutes.
 //
 // # Cancellation and the end
 //

@@ -6,6 +6,11 @@
 // read files. It knows which prepared statements the server has, whatever errors came between, and how many answers are
 // still to come.
 //
+// A Pool holds the Servers of one datasource: bounded, first come first served, without an allocation for a claim. It promises
+// that who acquires one does not get a connection that has ended, or whose server has lost its role, while it was idle, and
+// says in PostgreSQL's terms why there is none. DESIGN.md has its rules. It gives out what it was given back: whoever
+// releases a Server has cleaned it.
+//
 // It leaves to others what is sent and what an answer means. No error here holds a URL or password. A Server belongs to
-// one goroutine at a time; only Cancel and Kill may be called from any other.
+// one goroutine at a time; only Cancel and Kill may be called from any other. A Pool may be used concurrently.
 package pool
