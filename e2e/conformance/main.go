@@ -237,7 +237,21 @@ func runSetting(ctx context.Context, o options, s suite.Suite, w *suite.Workspac
 	}
 	running, cancel := context.WithTimeout(ctx, s.Length)
 	defer cancel()
+	var others *crowd
+	if s.Crowd {
+		others = startCrowd(running, server)
+	}
 	results, err = s.Run(running, w, server)
+	if others != nil {
+		status := suite.Passed
+		if crowdErr := others.end(); crowdErr != nil {
+			status = suite.Failed
+			fmt.Fprintln(log, crowdErr)
+		}
+		if results != nil {
+			results.Add(crowdTest, status)
+		}
+	}
 	if err == nil && len(results) == 0 {
 		err = errors.New("no test was run")
 	}

@@ -21,7 +21,8 @@ func (s *Server) URLFor(user, database string, parameters ...string) string {
 		query.Set(name, value)
 	}
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(user, s.Password), Host: net.JoinHostPort(s.Host, strconv.Itoa(s.Port)),
-		Path: "/" + database, RawQuery: query.Encode()}
+		Path:     "/" + database,
+		RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20")} // libpq takes a plus as it is
 	return u.String()
 }
 

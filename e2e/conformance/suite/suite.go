@@ -25,6 +25,9 @@ type Suite struct {
 	Setup string
 	// Users may log in besides Role.
 	Users []User
+	// Crowd has other clients work in the database meanwhile, with settings of their own, so that in transaction mode server
+	// connections go from hand to hand.
+	Crowd bool
 	// ServerConnections is how many the gateway has for each database; 150 if 0.
 	ServerConnections int
 	// ServerTLS has the gateway connect to the server by TLS, so that a client by TLS finds it in pg_stat_ssl too.

@@ -4,3 +4,4 @@ SELECT current_user, session_user, :'USER';
 SELECT current_user, session_user, :'USER';
 \c - conform
 SELECT current_user, session_user, :'USER';
+SELECT inet_client_addr(), inet_client_port() = 0, inet_server_addr();
