@@ -14,6 +14,7 @@ import (
 func (s *Session) start() bool {
 	ctx, cancel := context.WithTimeout(s.working, s.options.Limits.withDefaults().StartupTimeout)
 	defer cancel()
+	defer s.conn.Detach()
 	if err := s.login(ctx); err != nil {
 		s.loginFailed(err)
 		return false

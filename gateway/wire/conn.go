@@ -64,6 +64,14 @@ func (c *Conn) Authenticated() { c.authenticated = true }
 // RemoteAddr returns the peer's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.base.RemoteAddr() }
 
+// Detach parts the connection from the contexts of the last Read and the last Flush. Who ends such a context while the
+// connection lives on should call it first: the end would start a goroutine for each direction. Nobody may be reading or
+// writing meanwhile.
+func (c *Conn) Detach() {
+	c.readEnd.detach()
+	c.writeEnd.detach()
+}
+
 // Encrypted reports whether the connection is TLS.
 func (c *Conn) Encrypted() bool { return c.secure.Load() != nil }
 

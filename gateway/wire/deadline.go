@@ -60,6 +60,15 @@ func (d *deadline) apply(ctx context.Context) error {
 	return nil
 }
 
+// detach makes the end of the context that is applied of no more effect. What ends a wait is not known until the next one is
+// applied.
+func (d *deadline) detach() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.release()
+	d.ctx = nil
+}
+
 // close forgets the context for good, so that a context that lives on does not keep the connection in memory.
 func (d *deadline) close() {
 	d.mu.Lock()
