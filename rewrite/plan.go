@@ -275,11 +275,11 @@ type SessionAction struct {
 	// of DECLARE are Statement.Embedded, planned on its own.
 	ParamOIDs []uint32
 	Arguments []Argument
-	// Binary and Hold are how DECLARE makes a cursor. Direction and Count are what FETCH and MOVE ask of it; FetchAll is
+	// Binary, Hold and Scroll are how DECLARE makes a cursor. Direction and Count are what FETCH and MOVE ask of it; FetchAll is
 	// ALL.
-	Binary, Hold bool
-	Direction    FetchDirection
-	Count        int64
+	Binary, Hold, Scroll bool
+	Direction            FetchDirection
+	Count                int64
 }
 
 // FetchDirection says what Count of FETCH and MOVE counts.

@@ -242,6 +242,9 @@ func (s *SessionAction) text() string {
 		if s.Binary {
 			parts = append(parts, "BINARY")
 		}
+		if s.Scroll {
+			parts = append(parts, "SCROLL")
+		}
 		if s.Hold {
 			parts = append(parts, "WITH HOLD")
 		}

@@ -77,11 +77,9 @@ func declareCursor(d *pg_query.DeclareCursorStmt) (*Plan, *sqlstate.Error) {
 		return nil, sqlstate.New(sqlstate.InvalidCursorDefinition, "cannot specify both SCROLL and NO SCROLL")
 	case o&cursorInsensitive != 0 && o&cursorAsensitive != 0:
 		return nil, sqlstate.New(sqlstate.InvalidCursorDefinition, "cannot specify both INSENSITIVE and ASENSITIVE")
-	case o&cursorScroll != 0:
-		return nil, unsupportedCommand("a SCROLL cursor").WithHint("Declare it without SCROLL and read it forward.")
 	}
 	return sessionPlan(SessionAction{Kind: "DECLARE", Tag: "DECLARE CURSOR", Name: d.Portalname,
-		Binary: d.Options&cursorBinary != 0, Hold: d.Options&cursorHold != 0}), nil
+		Binary: d.Options&cursorBinary != 0, Hold: d.Options&cursorHold != 0, Scroll: d.Options&cursorScroll != 0}), nil
 }
 
 // fetch plans FETCH and MOVE.

@@ -42,6 +42,7 @@ type Portal struct {
 	values     [][]byte // of the row at hand
 	opened     []byte   // of the value at hand
 	finished   bool
+	kept       kept
 }
 
 // Bind gathers and converts the values of one execution and computes its nodes. Nothing is sent. Errors: those of
@@ -377,6 +378,9 @@ func (p *Portal) Rows(ctx context.Context, client *wire.Conn, rowsMax int32,
 }
 
 func (p *Portal) rows(ctx context.Context, w *writer, rowsMax int32) (suspended bool, err *sqlstate.Error) {
+	if p.kept.holding {
+		return p.keptRows(ctx, w, rowsMax)
+	}
 	if p.finished {
 		return false, nil
 	}

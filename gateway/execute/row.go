@@ -19,6 +19,10 @@ var maskSettings = datum.Settings{}
 
 // writeRow turns the outputs of a node into one row of the client's. A row that fails is taken back whole.
 func (p *Portal) writeRow(ctx context.Context, w *writer, outputs [][]byte) *sqlstate.Error {
+	if w.keep {
+		w.rows++
+		return p.keepRow(outputs)
+	}
 	row := w.conn.Out.DataRow(len(p.wanted))
 	for i := range p.wanted {
 		c := &p.program.plan.Columns[i]

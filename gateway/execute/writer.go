@@ -15,6 +15,7 @@ type writer struct {
 	release  func(rows int64) *sqlstate.Error
 	released bool
 	discard  bool // rows are taken back instead of sent
+	keep     bool // rows are kept by the portal; there is no client
 }
 
 func (w *writer) done() *sqlstate.Error {

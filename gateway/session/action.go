@@ -316,6 +316,6 @@ func (s *Session) discardAll() *sqlstate.Error {
 	}
 	s.settings.ResetAll()
 	s.deallocateAll()
-	s.closePortals()
+	clear(s.protocol.portals)
 	return nil
 }

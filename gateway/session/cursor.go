@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"math"
 	"strconv"
 
@@ -40,7 +41,7 @@ func (s *Session) keepPortal(name string, p *portal) {
 // actDeclare is DECLARE CURSOR (src/backend/commands/portalcmds.c, PerformCursorOpen).
 func (s *Session) actDeclare(p *portal) *sqlstate.Error {
 	action := p.plan.Session
-	if !s.tx.block && !s.tx.several {
+	if !s.tx.block && !s.tx.several && !action.Hold {
 		return noBlock("DECLARE CURSOR")
 	}
 	if err := s.newPortal(action.Name); err != nil {
@@ -54,17 +55,48 @@ func (s *Session) actDeclare(p *portal) *sqlstate.Error {
 	if err := s.overtaken(cursor); err != nil {
 		return err
 	}
-	cursor.binary, cursor.level = action.Binary, len(s.tx.savepoints)
+	cursor.binary, cursor.hold, cursor.level = action.Binary, action.Hold, len(s.tx.savepoints)
 	backends, err := s.backends(cursor)
 	if err != nil {
 		return err
 	}
-	cursor.started, cursor.openedAt = true, len(s.tx.savepoints)
-	if err := cursor.run.Open(s.working, backends); err != nil {
+	cursor.started, cursor.openedAt, cursor.scroll = true, len(s.tx.savepoints), action.Scroll
+	err = cursor.run.Open(s.working, backends)
+	if err == nil && action.Scroll {
+		err = cursor.run.Hold(s.working, s.heldBytesLeft())
+	}
+	if err != nil {
 		s.recordFailure(cursor.statement.parsed, cursor.plan, cursor.run.Routes(), err)
 		return err
 	}
 	s.keepPortal(action.Name, cursor)
+	return nil
+}
+
+// heldBytesLeft is what cursors may still hold in memory.
+func (s *Session) heldBytesLeft() int {
+	left := s.database.Runner.HeldBytesMax()
+	for _, p := range s.protocol.portals {
+		if p.run != nil {
+			left -= p.run.HeldBytes()
+		}
+	}
+	return left
+}
+
+// holdCursors reads what cursors WITH HOLD have still to give, before the transaction that made them is committed
+// (src/backend/utils/mmgr/portalmem.c, PreCommit_Portals).
+func (s *Session) holdCursors(ctx context.Context) *sqlstate.Error {
+	for _, p := range s.protocol.portals {
+		if !p.hold || p.gone || p.kept {
+			continue
+		}
+		if err := p.run.Hold(ctx, s.heldBytesLeft()); err != nil {
+			s.recordFailure(p.statement.parsed, p.plan, p.run.Routes(), err)
+			return err
+		}
+		p.kept, p.level, p.openedAt = true, 0, 0
+	}
 	return nil
 }
 
@@ -96,6 +128,9 @@ func (s *Session) actFetch(out *wire.Output, fetch *portal, simple bool, rowsMax
 	if simple && p.binary {
 		formats = []int16{wire.FormatBinary}
 	}
+	if p.scroll {
+		return s.actScroll(out, fetch, p, formats, simple)
+	}
 	if !fetch.fetching {
 		fetch.fetching = true
 		var skip int64
@@ -123,14 +158,13 @@ func (s *Session) actFetch(out *wire.Output, fetch *portal, simple bool, rowsMax
 	if err != nil {
 		return "", false, err
 	}
-	fetch.rows += rows
 	if fetch.left != rewrite.FetchAll {
 		fetch.left -= rows
 	}
 	if rows == count && count == int64(rowsMax) && fetch.left > 0 && count > 0 {
 		return "", true, nil
 	}
-	return action.Kind + " " + strconv.FormatInt(fetch.rows, 10), false, nil
+	return action.Kind + " " + strconv.FormatInt(rows, 10), false, nil
 }
 
 // hereAgain asks for the row at hand once more, which only MOVE can have.
@@ -191,6 +225,59 @@ func (s *Session) readCursor(p *portal, count int64, formats []int16, discard bo
 		}
 	}
 	return rows, nil
+}
+
+// actScroll is FETCH and MOVE of a cursor that scrolls. place.row is 0 before the first row, and one more than there are
+// behind the last.
+func (s *Session) actScroll(out *wire.Output, fetch, p *portal, formats []int16, simple bool) (tag string, suspended bool, err *sqlstate.Error) {
+	action := fetch.plan.Session
+	if simple && action.Kind == "FETCH" {
+		rowDescription(out, p.plan.Columns, formats)
+	}
+	from, count, back, row := scrolled(action, p.place.row, int64(p.run.HeldRows()))
+	if err := p.run.Want(formats, action.Kind == "MOVE"); err != nil {
+		return "", false, err
+	}
+	if count > 0 {
+		p.run.Seek(int(from-1), back)
+		if _, err := s.readRun(p, int32(min(count, math.MaxInt32))); err != nil {
+			return "", false, err
+		}
+	}
+	p.place.row, p.done = row, false
+	return action.Kind + " " + strconv.FormatInt(count, 10), false, nil
+}
+
+// scrolled says which rows of so many a FETCH reads from where a cursor stands: count of them, beginning with from, forwards
+// or back; and where it stands then (src/backend/tcop/pquery.c, DoPortalRunFetch).
+func scrolled(action *rewrite.SessionAction, at, rows int64) (from, count int64, back bool, row int64) {
+	n := action.Count
+	one := func(target int64) (int64, int64, bool, int64) {
+		target = max(0, min(target, rows+1))
+		if target == 0 || target > rows {
+			return 0, 0, false, target
+		}
+		return target, 1, false, target
+	}
+	switch action.Direction {
+	case rewrite.FetchAbsolute:
+		if n < 0 {
+			n = max(n, -rows-1) + rows + 1
+		}
+		return one(n)
+	case rewrite.FetchRelative:
+		return one(at + max(-rows-1, min(n, rows+1)))
+	case rewrite.FetchBackward:
+		n = -n
+	}
+	n = max(-rows-1, min(n, rows+1))
+	switch {
+	case n == 0:
+		return one(at)
+	case n > 0:
+		return at + 1, max(min(at+n, rows)-at, 0), false, min(at+n, rows+1)
+	}
+	return at - 1, max(at-max(at+n, 1), 0), true, max(at+n, 0)
 }
 
 // actClose is CLOSE.

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -130,7 +132,11 @@ func (p *testPlanner) Prepare(_ context.Context, sql string) ([]*rewrite.Stateme
 	}
 	var statements []*rewrite.Statement
 	for _, s := range scanned {
-		statements = append(statements, &rewrite.Statement{Statement: s})
+		st := &rewrite.Statement{Statement: s}
+		if _, query, ok := strings.Cut(s.Text, " FOR "); ok && strings.HasPrefix(s.Text, "DECLARE ") {
+			st.Embedded = &rewrite.Statement{Statement: scan.Statement{Text: query}}
+		}
+		statements = append(statements, st)
 	}
 	return statements, nil
 }
@@ -164,6 +170,12 @@ func (p *testPlanner) Plan(_ context.Context, s *rewrite.Statement, _ *rewrite.E
 		return action(rewrite.SessionAction{Kind: "SHOW", Tag: "SHOW", Name: words[1]})
 	case "DISCARD":
 		return action(rewrite.SessionAction{Kind: "DISCARD ALL", Tag: "DISCARD ALL"})
+	case "DECLARE": // name [SCROLL] [HOLD] FOR
+		return action(rewrite.SessionAction{Kind: "DECLARE", Tag: "DECLARE CURSOR", Name: words[1],
+			Hold: slices.Contains(words, "HOLD"), Scroll: slices.Contains(words, "SCROLL")})
+	case "FETCH": // count name
+		count, _ := strconv.Atoi(words[1])
+		return action(rewrite.SessionAction{Kind: "FETCH", Name: words[2], Count: int64(count)})
 	case "PANIC":
 		panic("a planner gone wrong")
 	}

@@ -75,12 +75,15 @@ type portal struct {
 	gone     bool // a rollback has taken it from the servers
 
 	query  *portal // of DECLARE CURSOR: what it will make a cursor of
+	hold   bool    // a cursor that outlives the transaction which made it
+	kept   bool    // that transaction was committed
+	scroll bool    // a cursor that can be read backwards: all its rows are held
 	binary bool    // a cursor of which FETCH in the simple protocol gives binary values
 	place  cursorPlace
 
-	// Of FETCH and MOVE: what has been asked for is being read, the rows that are left of it, and those that were read.
-	fetching   bool
-	left, rows int64
+	// Of FETCH and MOVE: what has been asked for is being read, and the rows that are left of it.
+	fetching bool
+	left     int64
 }
 
 // handle answers one message. It reports true if the session is over.
@@ -208,7 +211,14 @@ func (s *Session) drainPending() {
 	p.pending = pending[:0]
 }
 
-func (s *Session) closePortals() { clear(s.protocol.portals) }
+// closePortals follows the end of a transaction: portals end with it, but for cursors WITH HOLD of which it was committed.
+func (s *Session) closePortals() {
+	for name, p := range s.protocol.portals {
+		if !p.kept {
+			delete(s.protocol.portals, name)
+		}
+	}
+}
 
 // rowDescription tells the client the shape of a plan's rows, or that there are none.
 func rowDescription(out *wire.Output, columns []rewrite.Column, formats []int16) {

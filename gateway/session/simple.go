@@ -163,6 +163,12 @@ func (s *Session) bind(st *statement, params [][]byte, paramFormats, resultForma
 
 // startRun sends a portal to its servers. With last the implicit transaction may end with it.
 func (s *Session) startRun(p *portal, rowsMax int32, last bool) *sqlstate.Error {
+	if p.run.Held() {
+		if p.scroll {
+			p.run.Seek(int(p.place.row), false)
+		}
+		return nil
+	}
 	// A Sync that comes with the statement ends the transaction only there, so nothing may be under way elsewhere.
 	// Nor may it end before its audit event is kept.
 	last = last && !s.underWay() && !(p.plan.Writes && s.audited(p.plan))

@@ -164,7 +164,11 @@ func choose(on bool, yes, no string) string {
 // commit ends the transaction: first where it wrote, then elsewhere, so that what fails is known before anything that
 // was only read is given up. An error means that the transaction was rolled back, unless it is 08007.
 func (s *Session) commit(ctx context.Context) *sqlstate.Error {
-	if err := s.commitServers(ctx); err != nil {
+	err := s.holdCursors(ctx)
+	if err == nil {
+		err = s.commitServers(ctx)
+	}
+	if err != nil {
 		s.rollback(ctx)
 		return err
 	}

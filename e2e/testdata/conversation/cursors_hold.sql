@@ -1,0 +1,65 @@
+-- A cursor WITH HOLD outlives its transaction.
+BEGIN
+DECLARE c CURSOR WITH HOLD FOR SELECT id, email FROM customers WHERE id < 9 ORDER BY id
+FETCH 2 c
+COMMIT
+FETCH c
+MOVE 1 c
+FETCH 2 c
+BEGIN
+FETCH c
+SAVEPOINT a
+FETCH c
+ROLLBACK TO a
+FETCH c
+ROLLBACK
+FETCH ALL c
+FETCH c
+CLOSE c
+FETCH c
+
+-- Outside of a block.
+DECLARE c NO SCROLL CURSOR WITH HOLD FOR SELECT id, amount FROM orders WHERE customer_id = 1 ORDER BY id
+FETCH FORWARD 2 FROM c
+FETCH FORWARD 100 FROM c
+FETCH FORWARD 100 FROM c
+DECLARE c CURSOR WITH HOLD FOR SELECT 1
+CLOSE c
+DECLARE c CURSOR WITH HOLD FOR SELECT 1 AS n\; FETCH c
+FETCH c
+DISCARD ALL
+FETCH c
+
+-- Rolled back, it never was.
+BEGIN
+DECLARE c CURSOR WITH HOLD FOR SELECT id FROM customers WHERE id < 9 ORDER BY id
+ROLLBACK
+FETCH c
+BEGIN
+SAVEPOINT a
+DECLARE c CURSOR WITH HOLD FOR SELECT id FROM customers WHERE id < 9 ORDER BY id
+ROLLBACK TO a
+COMMIT
+FETCH c
+BEGIN
+DECLARE c CURSOR WITH HOLD FOR SELECT id FROM customers WHERE id < 9 ORDER BY id
+SELECT 1 / 0
+COMMIT
+FETCH c
+
+-- What it reads fails when it is held, and takes the transaction along.
+BEGIN
+INSERT INTO customers (id, name, email) VALUES (36, 'h', 'h')
+DECLARE c CURSOR WITH HOLD FOR SELECT 1 / (id - 1) FROM customers WHERE id = 1
+COMMIT
+FETCH c
+SELECT id FROM customers WHERE id = 36
+
+-- What is changed later does not show.
+BEGIN
+DECLARE c CURSOR WITH HOLD FOR SELECT id, city FROM customers WHERE id = 1
+COMMIT
+BEGIN
+UPDATE customers SET city = 'Kiel' WHERE id = 1
+FETCH ALL c
+ROLLBACK
