@@ -43,7 +43,7 @@ type activity struct {
 
 // setPhase says what the session does from now on. Of an active session it says that another statement begins.
 func (s *Session) setPhase(p phase) {
-	if p == phaseIdle && phase(s.activity.phase.Load()) == phaseActive {
+	if p == phaseIdle && phase(s.activity.phase.Load()) == phaseActive && s.statementCount.Load() > 0 {
 		s.transactionCount.Add(1)
 	}
 	// First since: who reads phase, then since, may take a new phase for younger than it is, never for older.

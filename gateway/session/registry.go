@@ -164,7 +164,7 @@ func (r *Registry) Drain() {
 }
 
 // retireGrace is how long a session that has done nothing yet may go on doing so while the gateway is replaced.
-const retireGrace = 2 * time.Second
+const retireGrace = 10 * time.Second
 
 // Retire tells the sessions to end with 57P01 that have had a transaction, or have done nothing for a time, as soon as they are
 // in none: who has just come to a gateway that is being replaced shall not come in vain. It then waits as long as a sweep takes,
