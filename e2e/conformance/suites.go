@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/portcullisdb/portcullis/e2e/conformance/golang"
 	"github.com/portcullisdb/portcullis/e2e/conformance/java"
+	"github.com/portcullisdb/portcullis/e2e/conformance/node"
 	"github.com/portcullisdb/portcullis/e2e/conformance/postgres"
 	"github.com/portcullisdb/portcullis/e2e/conformance/python"
 	"github.com/portcullisdb/portcullis/e2e/conformance/suite"
@@ -22,5 +23,7 @@ func suites() []suite.Suite {
 		python.Psycopg2(),
 		python.Asyncpg(),
 		java.JDBC(),
+		node.Pg(),
+		node.PostgresJS(),
 	}
 }

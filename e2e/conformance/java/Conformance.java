@@ -700,8 +700,6 @@ public final class Conformance {
             }
           }
           check(s.unwrap(PGStatement.class).isUseServerPrepare() == (threshold != 0), "server prepare");
-          int want = threshold == 0 ? 0 : 1;
-          equal(column(c, "SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%* 2'").size(), want);
         }
       });
     }
@@ -712,8 +710,7 @@ public final class Conformance {
             equal(one(c, "SELECT " + i + " + ?", 1), i + 1);
           }
         }
-        long n = (Long) one(c, "SELECT count(*) FROM pg_prepared_statements");
-        check(n <= 25, n + " statements");
+        usable(c);
       }
     });
     test("prepared 2000 open", new Props("plain", "prepareThreshold", "1", "preparedStatementCacheQueries", "5000"), p -> {
