@@ -36,6 +36,10 @@ type relay struct {
 	owed        barriers
 	open, mixed bool
 	helping     bool // the helper owns up's reading side and the client's writing side
+	// flushing: the session's goroutine has something for the server that it has not sent yet, or not quite. The helper waits
+	// for that before it does anything but read.
+	flushing bool
+	flushed  sync.Cond
 
 	helper     sync.WaitGroup
 	assist     context.Context // of the helper's reads
@@ -49,6 +53,7 @@ type relay struct {
 // relay serves the session until one side ends.
 func (s *Session) relay() {
 	r := &relay{session: s}
+	r.flushed.L = &r.mu
 	held := s.database.Pooling.mode(s.state, s.user.Name) == ModeSession
 	if !held || s.database.Pooling.Backend == BackendSetRole { // whose statements must not change the role
 		r.lent = newLender(r, held)
@@ -192,20 +197,23 @@ func (r *relay) run() {
 		if m.Type == wire.TypeTerminate {
 			return
 		}
-		helping, ok := r.take(m)
-		if !ok {
-			continue
-		}
-		if s.conn.Buffered() && !r.up.Out.Full() {
+		up, helping := r.take(m)
+		if up == nil || s.conn.Buffered() && !up.Out.Full() {
 			continue
 		}
 		if !helping && !r.inTurn() {
-			r.help()
+			r.help(true)
 			helping = true
 		}
-		if err := r.up.Flush(s.working); err != nil {
+		if err := up.Flush(s.working); err != nil {
 			r.serverFailed(err)
 			return
+		}
+		if helping {
+			r.mu.Lock()
+			r.flushing = false
+			r.mu.Unlock()
+			r.flushed.Signal()
 		}
 		if helping || s.conn.Buffered() {
 			continue
@@ -266,18 +274,18 @@ func (s *Session) still() bool {
 	return true
 }
 
-// take queues a message for the server, which it links if it has none, and counts what it asks for. ok is false if nothing
-// is to be sent.
-func (r *relay) take(m wire.Message) (helping, ok bool) {
+// take queues a message for the server, which it links if it has none, and counts what it asks for. It returns the
+// connection, nil if nothing is to be sent.
+func (r *relay) take(m wire.Message) (up *wire.Conn, helping bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.server == nil {
 		if r.answerAlone(m.Type) {
-			return false, false
+			return nil, false
 		}
 		if err := r.lent.link(); err != nil {
 			r.refuse(m.Type, err)
-			return false, false
+			return nil, false
 		}
 	}
 	if !r.sent && !r.helping {
@@ -290,7 +298,8 @@ func (r *relay) take(m wire.Message) (helping, ok bool) {
 		r.owed.sent(m.Type)
 	}
 	r.sending(m.Type)
-	return r.helping, true
+	r.flushing = r.helping
+	return r.up, r.helping
 }
 
 // sending takes note of the shape of a batch.
@@ -377,7 +386,7 @@ func (r *relay) answers() error {
 				return err
 			}
 			if helping {
-				r.help()
+				r.help(false)
 			}
 			return nil
 		}
@@ -385,7 +394,7 @@ func (r *relay) answers() error {
 			return err
 		}
 		if m.Type == wire.TypeCopyInResponse || m.Type == wire.TypeCopyBothResponse {
-			r.help()
+			r.help(false)
 			return nil
 		}
 	}
@@ -511,10 +520,10 @@ func (r *relay) rest() error {
 	return nil
 }
 
-// help starts the helper.
-func (r *relay) help() {
+// help starts the helper. flushing says that something waits to be sent to the server.
+func (r *relay) help(flushing bool) {
 	r.mu.Lock()
-	r.helping = true
+	r.helping, r.flushing = true, flushing
 	up := r.up
 	if r.assist == nil || r.assist.Err() != nil {
 		r.assist, r.stopAssist = context.WithCancel(r.session.working)
@@ -579,6 +588,9 @@ func (r *relay) helperRun(ctx context.Context, up *wire.Conn) error {
 func (r *relay) retire() (done bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for r.owed.none() && !r.open && r.flushing {
+		r.flushed.Wait()
+	}
 	if !r.owed.none() || r.open {
 		return false, nil
 	}
