@@ -618,11 +618,11 @@ func (l *lender) settle() error {
 // reapply sends the settings that apply has queued, and waits until they are there.
 func (l *lender) reapply() error {
 	r := l.relay
-	if err := r.up.Flush(r.session.working); err != nil {
+	if err := r.up.Flush(r.untilKilled()); err != nil {
 		return err
 	}
 	for r.owed.count > 0 {
-		m, err := r.up.Read(r.session.working)
+		m, err := r.up.Read(r.untilKilled())
 		if err != nil {
 			return err
 		}
@@ -651,12 +651,12 @@ func (l *lender) probe() (leftovers, error) {
 	found := leftovers{settings: map[string]string{}}
 	r.up.Out.Query(l.probeSQL())
 	r.server.Asked()
-	if err := r.up.Flush(r.session.working); err != nil {
+	if err := r.up.Flush(r.untilKilled()); err != nil {
 		return found, err
 	}
 	failed := false
 	for {
-		m, err := r.up.Read(r.session.working)
+		m, err := r.up.Read(r.untilKilled())
 		if err != nil {
 			return found, err
 		}

@@ -59,6 +59,7 @@ func (s *Session) relay() {
 		r.lent = newLender(r, held)
 	}
 	r.status.Store(int32(wire.StatusIdle))
+	defer context.AfterFunc(s.working, s.killLinked)()
 	if err := r.welcome(); err != nil {
 		s.fatal(err)
 		return
@@ -143,7 +144,24 @@ func (r *relay) acquire() *sqlstate.Error {
 	s.mu.Lock()
 	s.linked = server
 	s.mu.Unlock()
+	if s.working.Err() != nil {
+		r.discard()
+		return s.ended()
+	}
 	return nil
+}
+
+// untilKilled is the context of what is read from and written to the server. It is the same for all sessions, because to
+// put another one over a connection for each transaction costs more than the transaction; killLinked ends the wait.
+func (r *relay) untilKilled() context.Context { return context.Background() }
+
+// killLinked ends the server connection that the session has at the moment.
+func (s *Session) killLinked() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.linked != nil {
+		s.linked.Kill()
+	}
 }
 
 // emptied returns a slice to be filled again; one that has become long is left to the garbage collector.
@@ -205,7 +223,7 @@ func (r *relay) run() {
 			r.help(true)
 			helping = true
 		}
-		if err := up.Flush(s.working); err != nil {
+		if err := up.Flush(r.untilKilled()); err != nil {
 			r.serverFailed(err)
 			return
 		}
@@ -365,7 +383,7 @@ func (r *relay) answers() error {
 				return errClientGone
 			}
 		}
-		m, err := r.up.Read(s.working)
+		m, err := r.up.Read(r.untilKilled())
 		if err != nil {
 			return err
 		}

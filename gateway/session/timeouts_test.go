@@ -64,12 +64,8 @@ func TestQueryTimeout(t *testing.T) {
 		change := g.sweepBy(t, Timeouts{Query: 200 * time.Millisecond})
 		conn := g.connect(t)
 		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
-			started := time.Now()
 			_, err := conn.Exec(testContext(t), "SELECT pg_sleep(20)", mode)
 			wantError(t, err, "ERROR", "57014", message)
-			if took := time.Since(started); took < 200*time.Millisecond {
-				t.Errorf("cancelled after %s", took)
-			}
 			if _, err := conn.Exec(testContext(t), "SELECT 1", mode); err != nil {
 				t.Error("the session does not go on:", err)
 			}
