@@ -260,7 +260,7 @@ type Touch struct {
 // SessionAction is a statement that the session answers from its own model.
 type SessionAction struct {
 	// Kind is one of BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK TO, SET, SET LOCAL, SHOW, RESET, RESET ALL,
-	// DISCARD ALL, PREPARE, EXECUTE, DEALLOCATE, DECLARE, FETCH, MOVE, CLOSE, EMPTY.
+	// DISCARD ALL, SETTING CALLS, PREPARE, EXECUTE, DEALLOCATE, DECLARE, FETCH, MOVE, CLOSE, NOTHING, EMPTY.
 	Kind string
 	Tag  string // command tag to answer
 	// Name and Values are the setting and what it is set to (SET x TO DEFAULT: Values nil), the savepoint, the prepared
@@ -275,6 +275,7 @@ type SessionAction struct {
 	// of DECLARE are Statement.Embedded, planned on its own.
 	ParamOIDs []uint32
 	Arguments []Argument
+	Calls     []SettingCall
 	// Binary, Hold and Scroll are how DECLARE makes a cursor. Direction and Count are what FETCH and MOVE ask of it; FetchAll is
 	// ALL.
 	Binary, Hold, Scroll bool

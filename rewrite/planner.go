@@ -118,6 +118,9 @@ func (p *Planner) plan(ctx context.Context, s *Statement, env *Env) (*Plan, []in
 		}
 		return plan, every, nil
 	}
+	if plan, refusal := s.settingCalls(tree, env); plan != nil || refusal != nil {
+		return plan, nil, refusal
+	}
 	if update := tree.GetUpdateStmt(); update != nil {
 		for _, t := range update.TargetList {
 			if t.GetResTarget().GetVal().GetMultiAssignRef() != nil { // the printer does not know it

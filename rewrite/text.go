@@ -237,7 +237,12 @@ func (s *SessionAction) text() string {
 	for i, a := range s.Arguments {
 		parts = append(parts, fmt.Sprintf("$%d = %s", i+1, a.text()))
 	}
+	for _, c := range s.Calls {
+		parts = append(parts, c.text())
+	}
 	switch s.Kind {
+	case "NOTHING":
+		parts = append(parts, "for", s.Tag)
 	case "DECLARE":
 		if s.Binary {
 			parts = append(parts, "BINARY")
@@ -256,6 +261,14 @@ func (s *SessionAction) text() string {
 		parts = append(parts, [...]string{"FORWARD", "BACKWARD", "ABSOLUTE", "RELATIVE"}[s.Direction], count)
 	}
 	return strings.Join(parts, " ")
+}
+
+func (c *SettingCall) text() string {
+	arguments := make([]string, len(c.Arguments))
+	for i := range c.Arguments {
+		arguments[i] = c.Arguments[i].text()
+	}
+	return c.Function + "(" + strings.Join(arguments, ", ") + ")"
 }
 
 func (a *Argument) text() string {

@@ -26,10 +26,17 @@ func (s *Statement) utility(tree *pg_query.Node) (plan *Plan, refusal *sqlstate.
 		name := strings.ToLower(x.VariableShowStmt.Name)
 		plan = sessionPlan(SessionAction{Kind: "SHOW", Tag: "SHOW", Name: name})
 	case *pg_query.Node_DiscardStmt:
-		if x.DiscardStmt.Target == pg_query.DiscardMode_DISCARD_ALL {
+		switch x.DiscardStmt.Target {
+		case pg_query.DiscardMode_DISCARD_ALL:
 			plan = sessionPlan(SessionAction{Kind: "DISCARD ALL", Tag: "DISCARD ALL"})
-		} else {
-			refusal = unsupportedCommand("DISCARD of anything but ALL")
+		case pg_query.DiscardMode_DISCARD_PLANS:
+			plan = nothing("DISCARD PLANS")
+		case pg_query.DiscardMode_DISCARD_SEQUENCES:
+			plan = nothing("DISCARD SEQUENCES")
+		case pg_query.DiscardMode_DISCARD_TEMP:
+			plan = nothing("DISCARD TEMP")
+		default:
+			refusal = unsupportedCommand("this form of DISCARD")
 		}
 	case *pg_query.Node_DeallocateStmt:
 		tag := "DEALLOCATE"
@@ -105,6 +112,9 @@ func sessionPlan(action SessionAction) *Plan {
 	return &Plan{Destination: DestinationSession, Session: &action, Route: Route{Lead: -1},
 		Merge: Merge{LimitInput: -1, OffsetInput: -1}}
 }
+
+// nothing plans a command that finds all as it is to be: a session has no plans of servers, sequences and temporary tables.
+func nothing(tag string) *Plan { return sessionPlan(SessionAction{Kind: "NOTHING", Tag: tag}) }
 
 func unsupportedCommand(name string) *sqlstate.Error {
 	e := sqlstate.New(sqlstate.FeatureNotSupported, "%s is not supported on a protected or sharded database", name).
@@ -214,6 +224,9 @@ func variableSet(v *pg_query.VariableSetStmt) (*Plan, *sqlstate.Error) {
 	}
 	switch name {
 	case "role", "session_authorization":
+		if tag := keepsUser(v, name); tag != "" {
+			return nothing(tag), nil
+		}
 		return nil, sqlstate.New(sqlstate.InsufficientPrivilege, "the user of a session may not be changed").
 			WithRule("identity").WithHint("Connect as the other user.")
 	}
@@ -244,6 +257,21 @@ func variableSet(v *pg_query.VariableSetStmt) (*Plan, *sqlstate.Error) {
 		}
 	}
 	return nil, unsupportedCommand("this form of SET")
+}
+
+// keepsUser returns the tag of a SET or RESET that leaves the session to the user who it is anyway, "" for any other.
+func keepsUser(v *pg_query.VariableSetStmt, name string) string {
+	switch v.Kind {
+	case pg_query.VariableSetKind_VAR_RESET:
+		return "RESET"
+	case pg_query.VariableSetKind_VAR_SET_DEFAULT:
+		return "SET"
+	case pg_query.VariableSetKind_VAR_SET_VALUE:
+		if role, ok := settingValue(v.Args[0]); ok && len(v.Args) == 1 && name == "role" && role == "none" {
+			return "SET"
+		}
+	}
+	return ""
 }
 
 // settingValue is the text of one value of SET (src/backend/utils/misc/guc_funcs.c, flatten_set_variable_args).

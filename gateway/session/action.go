@@ -45,8 +45,12 @@ func (s *Session) act(out *wire.Output, p *portal, rowsMax int32, simple, last b
 		s.settings.ResetAll()
 	case "SHOW":
 		err = s.show(out, action, p.formats, simple)
+	case "SETTING CALLS":
+		err = s.actSettingCalls(out, p, simple)
+		tag = "SELECT 1"
 	case "DISCARD ALL":
 		err = s.discardAll()
+	case "NOTHING": // DISCARD of what the session does not have, SET ROLE to what it is
 	case "PREPARE":
 		err = s.actPrepare(p)
 	case "DEALLOCATE":
@@ -207,7 +211,7 @@ func (s *Session) setCharacteristics(modes []string) *sqlstate.Error {
 		default:
 			value, _ = strings.CutPrefix(mode, "ISOLATION LEVEL ")
 		}
-		if _, err := s.settings.Set(name, []string{value}, false); err != nil {
+		if err := s.settings.Set(name, []string{value}, false); err != nil {
 			return err
 		}
 	}
@@ -219,6 +223,28 @@ func onOff(on bool) string {
 		return "on"
 	}
 	return "off"
+}
+
+// isMode reports a parameter of the transaction.
+func isMode(name string) bool {
+	switch strings.ToLower(name) {
+	case "transaction_isolation", "transaction_read_only", "transaction_deferrable":
+		return true
+	}
+	return false
+}
+
+// setMode sets a parameter of the transaction; nil is the default.
+func (s *Session) setMode(name string, values []string) *sqlstate.Error {
+	if values == nil {
+		values = []string{s.settings.Get("default_" + strings.ToLower(name))}
+	}
+	mode, ok := transactionMode(name, values)
+	if !ok {
+		return sqlstate.New(sqlstate.InvalidParameterValue, "invalid value for parameter %q", name)
+	}
+	s.enter()
+	return s.setModes([]string{mode})
 }
 
 // transactionMode maps the parameters of a transaction to the modes of BEGIN.
@@ -248,38 +274,51 @@ func (s *Session) actSet(action *rewrite.SessionAction) *sqlstate.Error {
 	if strings.EqualFold(action.Name, "transaction") || len(action.Modes) > 0 {
 		return s.setTransaction(action.Modes)
 	}
-	if strings.HasPrefix(strings.ToLower(action.Name), "transaction_") {
-		mode, ok := transactionMode(action.Name, action.Values)
-		if !ok {
-			return sqlstate.New(sqlstate.InvalidParameterValue, "invalid value for parameter %q", action.Name)
-		}
-		s.enter()
-		return s.setModes([]string{mode})
+	if isMode(action.Name) {
+		return s.setMode(action.Name, action.Values)
 	}
 	local := action.Kind == "SET LOCAL"
 	if local && !s.tx.block && s.tx.idle() {
-		if findSetting(action.Name) == nil {
-			return unknownSetting(action.Name)
+		if _, err := s.settings.find(action.Name); err != nil {
+			return err
 		}
 		s.warn(sqlstate.NoActiveSQLTransaction, "SET LOCAL can only be used in transaction blocks")
 		return nil
 	}
 	s.enter()
-	_, err := s.settings.Set(action.Name, action.Values, local)
-	return err
+	return s.settings.Set(action.Name, action.Values, local)
 }
 
 // showColumns is the row shape of SHOW: one text, named as the parameter is written.
 func showColumns(action *rewrite.SessionAction) []rewrite.Column {
+	if action.Name == showAll {
+		return []rewrite.Column{textColumn("name"), textColumn("setting"), textColumn("description")}
+	}
 	name := action.Name
 	if def := findSetting(name); def != nil {
 		name = def.name
 	}
-	const oidText = 25
-	return []rewrite.Column{{Name: name, TypeOID: oidText, TypeLen: -1, Typmod: -1}}
+	return []rewrite.Column{textColumn(name)}
 }
 
+func textColumn(name string) rewrite.Column {
+	const oidText = 25
+	return rewrite.Column{Name: name, TypeOID: oidText, TypeLen: -1, Typmod: -1}
+}
+
+// showAll is the name that SHOW ALL has.
+const showAll = "all"
+
 func (s *Session) show(out *wire.Output, action *rewrite.SessionAction, formats []int16, simple bool) *sqlstate.Error {
+	if action.Name == showAll {
+		if simple {
+			rowDescription(out, showColumns(action), formats)
+		}
+		for i := range settings {
+			textRow(out, settings[i].name, s.settings.Get(settings[i].name), "")
+		}
+		return nil
+	}
 	value, ok := s.showValue(action.Name)
 	if !ok {
 		return unknownSetting(action.Name)
@@ -287,10 +326,16 @@ func (s *Session) show(out *wire.Output, action *rewrite.SessionAction, formats 
 	if simple {
 		rowDescription(out, showColumns(action), formats)
 	}
-	row := out.DataRow(1)
-	row.Value([]byte(value))
-	row.Finish()
+	textRow(out, value)
 	return nil
+}
+
+func textRow(out *wire.Output, values ...string) {
+	row := out.DataRow(len(values))
+	for _, v := range values {
+		row.Value([]byte(v))
+	}
+	row.Finish()
 }
 
 func (s *Session) showValue(name string) (string, bool) {
@@ -302,11 +347,7 @@ func (s *Session) showValue(name string) (string, bool) {
 	case "transaction_deferrable":
 		return onOff(s.currentModes().deferrable), true
 	}
-	def := findSetting(name)
-	if def == nil {
-		return "", false
-	}
-	return s.settings.Get(def.name), true
+	return s.settings.Known(name)
 }
 
 // discardAll makes the session as new. What servers hold of its settings follows at their next use.

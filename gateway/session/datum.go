@@ -15,8 +15,8 @@ func (s *Session) datumSettings() *datum.Settings {
 	if s.datum != nil && s.datumAt == s.settings.version && s.datum.Now.Equal(s.tx.began) {
 		return s.datum
 	}
-	location, err := time.LoadLocation(s.settings.Get("TimeZone"))
-	if err != nil {
+	location, ok := zone(s.settings.Get("TimeZone"))
+	if !ok {
 		location = time.UTC
 	}
 	order := datum.MDY

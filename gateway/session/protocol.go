@@ -74,6 +74,9 @@ type portal struct {
 	openedAt int  // savepoints when the last of its servers was asked
 	gone     bool // a rollback has taken it from the servers
 
+	params       [][]byte // of what the session answers itself
+	paramFormats []int16
+
 	query  *portal // of DECLARE CURSOR: what it will make a cursor of
 	hold   bool    // a cursor that outlives the transaction which made it
 	kept   bool    // that transaction was committed

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +43,20 @@ func TestSettingValues(t *testing.T) {
 		{"statement_timeout", []string{"-1"}, ""},
 		{"statement_timeout", []string{"30 d"}, ""},
 		{"lock_timeout", []string{"0"}, "0"},
+		{"timezone", []string{"-5.5"}, "<-05:30>+05:30"},
+		{"timezone", []string{"0"}, "<+00>+00"},
+		{"timezone", []string{"<+02>-02"}, "<+02>-02"},
+		{"timezone", []string{"<+02>-03"}, ""},
+		{"timezone", []string{"99"}, ""},
+		{"timezone", []string{"NaN"}, ""},
+		{"timezone", []string{"EST5EDT,M3.2.0,M11.1.0"}, ""},
+		{"work_mem", []string{"1024"}, "1MB"},
+		{"work_mem", []string{"63kB"}, ""},
+		{"work_mem", []string{"4 GB"}, "4GB"},
+		{"work_mem", []string{"4gb"}, ""},
+		{"effective_cache_size", []string{"1024"}, "8MB"},
+		{"random_page_cost", []string{"-1"}, ""},
+		{"transform_null_equals", []string{"on"}, ""},
 		{"bytea_output", []string{"ESCAPE"}, "escape"},
 		{"bytea_output", []string{"base64"}, ""},
 		{"extra_float_digits", []string{"3"}, "3"},
@@ -54,14 +69,14 @@ func TestSettingValues(t *testing.T) {
 		{"application_name", []string{"two", "words"}, ""},
 	} {
 		s := newSettings("app", nil)
-		def, err := s.Set(c.name, c.words, false)
+		err := s.Set(c.name, c.words, false)
 		switch {
 		case c.want == "" && (err == nil || err.Code.String() != "22023"):
 			t.Errorf("%s = %q: %v", c.name, c.words, err)
 		case c.want != "" && err != nil:
 			t.Errorf("%s = %q: %v", c.name, c.words, err)
-		case c.want != "" && s.Get(def.name) != c.want:
-			t.Errorf("%s = %q is %q, not %q", c.name, c.words, s.Get(def.name), c.want)
+		case c.want != "" && s.Get(findSetting(c.name).name) != c.want:
+			t.Errorf("%s = %q is %q, not %q", c.name, c.words, s.Get(findSetting(c.name).name), c.want)
 		}
 		if err != nil && strings.Contains(err.Message, strings.Join(c.words, ", ")) {
 			t.Errorf("the message holds the value: %s", err.Message)
@@ -75,14 +90,47 @@ func TestSettingValues(t *testing.T) {
 		}
 	}
 	// A zone that only the server understands is nobody's: times would be sealed in another one than they were written in.
-	if got := newSettings("app", map[string]string{"TimeZone": "<+03>-03"}).Get("TimeZone"); got != "UTC" {
+	if got := newSettings("app", map[string]string{"TimeZone": "<ABC>-03"}).Get("TimeZone"); got != "UTC" {
 		t.Errorf("TimeZone is %q, not UTC", got)
 	}
-	if _, err := s.Set("server_version", []string{"9"}, false); err == nil || err.Code.String() != "55P02" {
+	if err := s.Set("server_version", []string{"9"}, false); err == nil || err.Code.String() != "55P02" {
 		t.Errorf("server_version: %v", err)
 	}
-	if _, err := s.Set("nonsense", []string{"9"}, false); err == nil || err.Code.String() != "42704" {
+	if err := s.Set("nonsense", []string{"9"}, false); err == nil || err.Code.String() != "42704" {
 		t.Errorf("nonsense: %v", err)
+	}
+}
+
+// Parameters with a dot in their names are bounded, and none of them is the gateway's.
+func TestParametersOfTheClient(t *testing.T) {
+	s := newSettings("app", nil)
+	for i := range customSettingsMax {
+		if err := s.Set(fmt.Sprintf("my.p%d", i), []string{"x"}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"my.more": "54000", "portcullis.key": "42602", "my..p": "42602", "my.1": "42602", "my.p1": ""} {
+		err := s.Set(name, []string{"y"}, false)
+		if got := ""; err != nil && err.Code.String() != want || err == nil && want != got {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := s.Set("my.p1", []string{strings.Repeat("x", customBytesMax+1)}, false); err == nil || err.Code.String() != "22023" {
+		t.Errorf("a long value: %v", err)
+	}
+	given := map[string]string{}
+	s.forServers(func(name, value string) { given[name] = value })
+	if given["my.p1"] != "y" || given["my.p2"] != "x" {
+		t.Errorf("servers are given %v", given)
+	}
+	if _, ok := given["work_mem"]; ok {
+		t.Error("servers are given what the client has not set")
+	}
+	s.ResetAll()
+	clear(given)
+	s.forServers(func(name, value string) { given[name] = value })
+	if _, ok := given["my.p1"]; ok {
+		t.Error("servers are given what was reset")
 	}
 }
 
@@ -97,7 +145,7 @@ func TestVersionNumber(t *testing.T) {
 func TestSettingsFollowCommitAndRollback(t *testing.T) {
 	s := newSettings("app", nil)
 	set := func(value string, local bool) {
-		if _, err := s.Set("application_name", []string{value}, local); err != nil {
+		if err := s.Set("application_name", []string{value}, local); err != nil {
 			t.Fatal(err)
 		}
 	}

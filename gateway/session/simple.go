@@ -132,6 +132,7 @@ func (s *Session) bind(st *statement, params [][]byte, paramFormats, resultForma
 	p := &portal{statement: st, plan: st.plan, view: s.view, formats: resultFormats, level: len(s.tx.savepoints)}
 	if st.plan.Destination == rewrite.DestinationSession {
 		if !st.declares() {
+			p.params, p.paramFormats = params, paramFormats
 			return p, nil
 		}
 		var err *sqlstate.Error

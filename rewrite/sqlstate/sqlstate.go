@@ -47,6 +47,7 @@ var (
 	InvalidSchemaName           = Code{"3F000"}
 	InsufficientPrivilege       = Code{"42501"} // forbidden by a policy
 	SyntaxError                 = Code{"42601"}
+	InvalidName                 = Code{"42602"}
 	UndefinedColumn             = Code{"42703"}
 	UndefinedObject             = Code{"42704"}
 	UndefinedTable              = Code{"42P01"}
