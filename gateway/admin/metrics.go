@@ -8,60 +8,67 @@ import (
 const namespace = "portcullis"
 
 // collector makes metrics of a Source's snapshots.
-type collector struct{ source Source }
+type collector struct {
+	source Source
+	descriptions
+}
 
 // describe makes the description of a metric.
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(namespace+"_"+name, help, labels, nil)
 }
 
-// metrics are the descriptions of all that a collector collects.
-var metrics = struct {
+// descriptions are those of all that a collector collects.
+type descriptions struct {
 	build, draining, sockets, sessions                                  *prometheus.Desc
 	transactions, statements, bytes                                     *prometheus.Desc
 	logins, loginsInProgress, loginsQueued                              *prometheus.Desc
 	refusals, timeouts, cancels, reloads, reloadedAt, audit, certExpiry *prometheus.Desc
 	up, connections, connectionsMax, waiting, oldestWait, waits, waited *prometheus.Desc
 	claims, dials, closed                                               *prometheus.Desc
-}{
-	build:    describe("build_info", "What runs; always 1.", "version", "go_version"),
-	draining: describe("draining", "1 while the gateway waits for its sessions to end."),
-	sockets:  describe("client_sockets", "Sockets of clients, logged in or not."),
-	sessions: describe("sessions", "Sessions by database, pooling mode and what they do.", "database", "mode", "phase"),
+}
 
-	transactions: describe("transactions_total", "Transactions, implicit ones included, that have ended.", "database"),
-	statements:   describe("statements_total", "Statements that clients have asked to be run.", "database"),
-	bytes:        describe("client_bytes_total", "Bytes from clients (in) and to them (out), without what TLS adds.", "database", "direction"),
+func newCollector(source Source) *collector {
+	return &collector{source, descriptions{
+		build:    describe("build_info", "What runs; always 1.", "version", "go_version"),
+		draining: describe("draining", "1 while the gateway waits for its sessions to end."),
+		sockets:  describe("client_sockets", "Sockets of clients, logged in or not."),
+		sessions: describe("sessions", "Sessions by database, pooling mode and what they do.", "database", "mode", "phase"),
 
-	logins:           describe("logins_total", "Logins by result; refused are those for whom there was no socket.", "result"),
-	loginsInProgress: describe("logins_in_progress", "Clients in their handshake."),
-	loginsQueued:     describe("logins_queued", "Clients that wait for their handshake to begin."),
+		transactions: describe("transactions_total", "Transactions, implicit ones included, that have ended.", "database"),
+		statements:   describe("statements_total", "Statements that clients have asked to be run.", "database"),
+		bytes:        describe("client_bytes_total", "Bytes from clients (in) and to them (out), without what TLS adds.", "database", "direction"),
 
-	refusals:   describe("refusals_total", "Statements that were refused, by rule.", "rule"),
-	timeouts:   describe("timeouts_total", "What has ended by a timeout.", "kind"),
-	cancels:    describe("cancel_requests_total", "Cancel requests; dropped are those beyond the limit.", "result"),
-	reloads:    describe("reloads_total", "Reloads of the configuration.", "result"),
-	reloadedAt: describe("last_reload_timestamp_seconds", "When the configuration in use was loaded."),
-	audit:      describe("audit_writable", "1 if the audit log takes events."),
-	certExpiry: describe("certificate_expiry_timestamp_seconds", "When the listener's certificate ends."),
+		logins:           describe("logins_total", "Logins by result; refused are those for whom there was no socket.", "result"),
+		loginsInProgress: describe("logins_in_progress", "Clients in their handshake."),
+		loginsQueued:     describe("logins_queued", "Clients that wait for their handshake to begin."),
 
-	up:             describe("datasource_up", "1 if the datasource was reached at the last attempt.", "database", "datasource"),
-	connections:    describe("pool_connections", "Connections to a datasource by state.", "database", "datasource", "state"),
-	connectionsMax: describe("pool_connections_max", "Connections that a pool may have, without its reserve.", "database", "datasource"),
-	waiting:        describe("pool_waiting", "Sessions that wait for a connection.", "database", "datasource"),
-	oldestWait:     describe("pool_oldest_wait_seconds", "How long the first of them waits.", "database", "datasource"),
-	waits:          describe("pool_waits_total", "Claims that had to wait.", "database", "datasource"),
-	waited:         describe("pool_wait_seconds_total", "The time that claims have waited.", "database", "datasource"),
-	claims:         describe("pool_claims_total", "Claims to a connection by result.", "database", "datasource", "result"),
-	dials:          describe("pool_dials_total", "Attempts to connect by result.", "database", "datasource", "result"),
-	closed:         describe("pool_closed_total", "Connections that were closed.", "database", "datasource"),
+		refusals:   describe("refusals_total", "Statements that were refused, by rule.", "rule"),
+		timeouts:   describe("timeouts_total", "What has ended by a timeout.", "kind"),
+		cancels:    describe("cancel_requests_total", "Cancel requests; dropped are those beyond the limit.", "result"),
+		reloads:    describe("reloads_total", "Reloads of the configuration.", "result"),
+		reloadedAt: describe("last_reload_timestamp_seconds", "When the configuration in use was loaded."),
+		audit:      describe("audit_writable", "1 if the audit log takes events."),
+		certExpiry: describe("certificate_expiry_timestamp_seconds", "When the listener's certificate ends."),
+
+		up:             describe("datasource_up", "1 if the datasource was reached at the last attempt.", "database", "datasource"),
+		connections:    describe("pool_connections", "Connections to a datasource by state.", "database", "datasource", "state"),
+		connectionsMax: describe("pool_connections_max", "Connections that a pool may have, without its reserve.", "database", "datasource"),
+		waiting:        describe("pool_waiting", "Sessions that wait for a connection.", "database", "datasource"),
+		oldestWait:     describe("pool_oldest_wait_seconds", "How long the first of them waits.", "database", "datasource"),
+		waits:          describe("pool_waits_total", "Claims that had to wait.", "database", "datasource"),
+		waited:         describe("pool_wait_seconds_total", "The time that claims have waited.", "database", "datasource"),
+		claims:         describe("pool_claims_total", "Claims to a connection by result.", "database", "datasource", "result"),
+		dials:          describe("pool_dials_total", "Attempts to connect by result.", "database", "datasource", "result"),
+		closed:         describe("pool_closed_total", "Connections that were closed.", "database", "datasource"),
+	}}
 }
 
 // Describe implements prometheus.Collector.
-func (c collector) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, to) }
+func (c *collector) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, to) }
 
 // Collect implements prometheus.Collector.
-func (c collector) Collect(to chan<- prometheus.Metric) {
+func (c *collector) Collect(to chan<- prometheus.Metric) {
 	s := c.source.Snapshot()
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
@@ -70,65 +77,65 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
 	}
 	counter := func(d *prometheus.Desc, value uint64, labels ...string) { count(d, float64(value), labels...) }
-	gauge(metrics.build, 1, s.Build.Version, s.Build.GoVersion)
-	gauge(metrics.draining, number(s.Draining))
-	gauge(metrics.sockets, float64(s.Sockets))
+	gauge(c.build, 1, s.Build.Version, s.Build.GoVersion)
+	gauge(c.draining, number(s.Draining))
+	gauge(c.sockets, float64(s.Sockets))
 	for _, one := range s.Sessions {
-		gauge(metrics.sessions, float64(one.Count), one.Database, one.Mode, one.Phase)
+		gauge(c.sessions, float64(one.Count), one.Database, one.Mode, one.Phase)
 	}
 	for _, d := range s.Databases {
-		counter(metrics.transactions, d.Transactions, d.Name)
-		counter(metrics.statements, d.Statements, d.Name)
-		counter(metrics.bytes, d.BytesIn, d.Name, "in")
-		counter(metrics.bytes, d.BytesOut, d.Name, "out")
+		counter(c.transactions, d.Transactions, d.Name)
+		counter(c.statements, d.Statements, d.Name)
+		counter(c.bytes, d.BytesIn, d.Name, "in")
+		counter(c.bytes, d.BytesOut, d.Name, "out")
 	}
-	counter(metrics.logins, s.Logins.Accepted, "accepted")
-	counter(metrics.logins, s.Logins.Failed, "failed")
-	counter(metrics.logins, s.Logins.Refused, "refused")
-	gauge(metrics.loginsInProgress, float64(s.Logins.InProgress))
-	gauge(metrics.loginsQueued, float64(s.Logins.Queued))
+	counter(c.logins, s.Logins.Accepted, "accepted")
+	counter(c.logins, s.Logins.Failed, "failed")
+	counter(c.logins, s.Logins.Refused, "refused")
+	gauge(c.loginsInProgress, float64(s.Logins.InProgress))
+	gauge(c.loginsQueued, float64(s.Logins.Queued))
 	for rule, n := range s.Refusals {
-		counter(metrics.refusals, n, rule)
+		counter(c.refusals, n, rule)
 	}
 	for kind, n := range s.Timeouts {
-		counter(metrics.timeouts, n, kind)
+		counter(c.timeouts, n, kind)
 	}
-	counter(metrics.cancels, s.Cancels.Accepted, "accepted")
-	counter(metrics.cancels, s.Cancels.Dropped, "dropped")
-	counter(metrics.reloads, s.Reloads.Done, "done")
-	counter(metrics.reloads, s.Reloads.Failed, "failed")
-	gauge(metrics.reloadedAt, float64(s.Reloads.Last.Unix()))
+	counter(c.cancels, s.Cancels.Accepted, "accepted")
+	counter(c.cancels, s.Cancels.Dropped, "dropped")
+	counter(c.reloads, s.Reloads.Done, "done")
+	counter(c.reloads, s.Reloads.Failed, "failed")
+	gauge(c.reloadedAt, float64(s.Reloads.Last.Unix()))
 	if s.Audit != nil {
-		gauge(metrics.audit, number(s.Audit.Writable))
+		gauge(c.audit, number(s.Audit.Writable))
 	}
 	if !s.CertExpiry.IsZero() {
-		gauge(metrics.certExpiry, float64(s.CertExpiry.Unix()))
+		gauge(c.certExpiry, float64(s.CertExpiry.Unix()))
 	}
 	for i := range s.Pools {
-		collectPool(&s.Pools[i], gauge, counter)
-		count(metrics.waited, s.Pools[i].WaitedFor.Seconds(), s.Pools[i].Database, s.Pools[i].Datasource)
+		c.pool(&s.Pools[i], gauge, counter)
+		count(c.waited, s.Pools[i].WaitedFor.Seconds(), s.Pools[i].Database, s.Pools[i].Datasource)
 	}
 }
 
-func collectPool(p *Pool, gauge func(*prometheus.Desc, float64, ...string), counter func(*prometheus.Desc, uint64, ...string)) {
+func (c *collector) pool(p *Pool, gauge func(*prometheus.Desc, float64, ...string), counter func(*prometheus.Desc, uint64, ...string)) {
 	at := []string{p.Database, p.Datasource}
 	with := func(label string) []string { return append(at[:2:2], label) }
-	gauge(metrics.up, number(p.Up), at...)
-	gauge(metrics.connections, float64(p.Idle), with("idle")...)
-	gauge(metrics.connections, float64(p.Used), with("used")...)
-	gauge(metrics.connections, float64(p.Dialling), with("dialling")...)
-	gauge(metrics.connections, float64(p.Checking), with("checking")...)
-	gauge(metrics.connectionsMax, float64(p.Max), at...)
-	gauge(metrics.waiting, float64(p.Waiting), at...)
-	gauge(metrics.oldestWait, p.OldestWait.Seconds(), at...)
-	counter(metrics.waits, p.Waited, at...)
-	counter(metrics.claims, p.Acquired, with("granted")...)
-	counter(metrics.claims, p.TimedOut, with("timed_out")...)
-	counter(metrics.claims, p.Failed, with("failed")...)
-	counter(metrics.claims, p.Cancelled, with("cancelled")...)
-	counter(metrics.dials, p.Dials, with("done")...)
-	counter(metrics.dials, p.DialFailures, with("failed")...)
-	counter(metrics.closed, p.Closed, at...)
+	gauge(c.up, number(p.Up), at...)
+	gauge(c.connections, float64(p.Idle), with("idle")...)
+	gauge(c.connections, float64(p.Used), with("used")...)
+	gauge(c.connections, float64(p.Dialling), with("dialling")...)
+	gauge(c.connections, float64(p.Checking), with("checking")...)
+	gauge(c.connectionsMax, float64(p.Max), at...)
+	gauge(c.waiting, float64(p.Waiting), at...)
+	gauge(c.oldestWait, p.OldestWait.Seconds(), at...)
+	counter(c.waits, p.Waited, at...)
+	counter(c.claims, p.Acquired, with("granted")...)
+	counter(c.claims, p.TimedOut, with("timed_out")...)
+	counter(c.claims, p.Failed, with("failed")...)
+	counter(c.claims, p.Cancelled, with("cancelled")...)
+	counter(c.dials, p.Dials, with("done")...)
+	counter(c.dials, p.DialFailures, with("failed")...)
+	counter(c.closed, p.Closed, at...)
 }
 
 func number(yes bool) float64 {

@@ -60,7 +60,7 @@ func (s *Server) Close() error {
 // Handler answers /livez, /readyz and /metrics.
 func Handler(source Source) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{source}, collectors.NewGoCollector(),
+	registry.MustRegister(newCollector(source), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, nil) })

@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
@@ -36,6 +37,9 @@ type activity struct {
 	overdue atomic.Bool                    // the statement under way is being cancelled for its time
 	ending  atomic.Pointer[sqlstate.Error] // why terminate was called
 
+	// cancelling is held while the sweeper's cancel request is under way: the next statement does not begin before its end.
+	cancelling sync.Mutex
+
 	cancelled int64 // when the overdue statement was cancelled last; the sweeper's alone
 	began     int64 // when the session was entered in the registry: Registry.now
 	group     Group // but for the phase; of that time
@@ -50,7 +54,9 @@ func (s *Session) setPhase(p phase) {
 	s.since.Store(s.options.Registry.now.Load())
 	s.activity.phase.Store(uint32(p))
 	if s.overdue.Load() {
+		s.cancelling.Lock() // a request that has not begun yet will find that its statement has ended
 		s.overdue.Store(false)
+		s.cancelling.Unlock()
 	}
 }
 

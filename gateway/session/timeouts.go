@@ -42,7 +42,7 @@ const (
 	// been lost.
 	cancelAgain = time.Second
 	// cancelTimeout bounds a cancel request of the sweeper.
-	cancelTimeout = 10 * time.Second
+	cancelTimeout = 5 * time.Second
 )
 
 // Sweep keeps the sessions' clock and ends what takes too long, until ctx ends. One goroutine does so for all sessions, and
@@ -93,19 +93,25 @@ func (r *Registry) overdue(ctx context.Context, s *Session, p phase, since int64
 			r.timeouts[TimeoutQuery].Add(1)
 		}
 		s.cancelled = r.now.Load()
-		go func() {
-			ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
-			defer cancel()
-			if s.since.Load() == since { // else that statement has ended
-				s.Cancel(ctx)
-			}
-		}()
+		go s.cancelOverdue(ctx, since)
 	case phaseIdleInTransaction:
 		r.expire(s, TimeoutIdleInTransaction, sqlstate.New(sqlstate.IdleInTransactionTimeout,
 			"terminating connection due to idle-in-transaction timeout"))
 	case phaseIdle:
 		r.expire(s, TimeoutIdleClient, sqlstate.New(sqlstate.IdleSessionTimeout,
 			"terminating connection due to idle-session timeout"))
+	}
+}
+
+// cancelOverdue cancels the statement that began at a time, unless it has ended. It never meets a later one: the session waits
+// for its end.
+func (s *Session) cancelOverdue(ctx context.Context, since int64) {
+	ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
+	defer cancel()
+	s.cancelling.Lock()
+	defer s.cancelling.Unlock()
+	if s.since.Load() == since && phase(s.activity.phase.Load()) == phaseActive {
+		s.Cancel(ctx)
 	}
 }
 

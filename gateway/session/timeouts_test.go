@@ -288,3 +288,20 @@ func BenchmarkSweep(b *testing.B) {
 		r.sweep(context.Background(), timeouts)
 	}
 }
+
+// A statement that ends while it is being cancelled for its time leaves nothing behind that meets the next one.
+func TestQueryTimeoutMeetsNoLaterStatement(t *testing.T) {
+	eachMode(t, func(t *testing.T, g *testGateway) {
+		g.sweepBy(t, Timeouts{Query: 100 * time.Millisecond})
+		conn := g.connect(t)
+		for i := range 10 {
+			_, err := conn.Exec(testContext(t), fmt.Sprintf("SELECT pg_sleep(%g)", 0.1+0.02*float64(i)), pgx.QueryExecModeSimpleProtocol)
+			if err != nil {
+				wantError(t, err, "ERROR", "57014", "canceling statement due to statement timeout")
+			}
+			for range 3 {
+				mustExec(t, conn, "SELECT pg_sleep(0.005)")
+			}
+		}
+	})
+}
