@@ -6,7 +6,7 @@
 // Each layer is a package, and knows only those to its left:
 //
 //	wire <- pool <- execute <- session <- gateway
-//	            <- schema             audit (a leaf)
+//	            <- schema             audit, admin (leaves)
 //
 // wire frames the protocol and reads and writes its messages. pool dials a server, checks that the gateway may stand
 // before it, and follows what the server knows of prepared statements. execute runs one plan: values in, sealed and
@@ -77,7 +77,23 @@
 // # Cancellation and the end
 //
 // A cancel request finds its session by the process id and secret that BackendKeyData gave, and becomes a cancel
-// request on each server connection of that session. Shutdown closes the listener, ends idle sessions with 57P01 and
-// the others when their transactions end; when its context ends those are cut off, which rolls back. A panic ends the
-// session in which it happened, with XX000 and never with half a row, and is logged without values.
+// request on each server connection of that session. A panic ends the session in which it happened, with XX000 and never
+// with half a row, and is logged without values.
+//
+// Each session says in which phase it is, and since when by a clock that all share. One goroutine looks at all of them ten
+// times a second (session.Registry.Sweep): it cancels statements that take too long, which the client is told in PostgreSQL's
+// words for a timeout (57014), and ends clients that say nothing for too long, in a transaction (25P03) or outside of one
+// (57P05). No session has a timer. TCP peers that are gone are found by keep-alive, and by what the system knows of the
+// connection while they owe an acknowledgement (keepalive.go).
+//
+// Shutdown closes the listeners, tells who is logging in 57P03, ends idle sessions with 57P01 and the others when their
+// transactions end; when its context ends those are cut off, which rolls back. Retire does so for a gateway whose sockets
+// another process has taken over: who has been accepted is served, and a session ends when it has had a transaction. The
+// sockets are passed on open (Sockets.Named, Open), so no connection is refused; the audit log is written by both
+// (audit.Log.Share).
+//
+// # Administration
+//
+// admin answers /livez, /readyz and /metrics on a listener of its own. Sessions count what they do for themselves, without a
+// lock; it is added up when somebody asks (session.Registry.Census). docs/operations.md describes all of it.
 package gateway
