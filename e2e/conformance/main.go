@@ -177,7 +177,7 @@ func runSuite(ctx context.Context, o options, s suite.Suite, store *store, known
 	}
 	for _, setting := range o.settings {
 		began := time.Now()
-		results, second, err := runSetting(ctx, o, s, w, store, setting, out)
+		results, second, err := runSetting(ctx, o, s, w, store, setting, known, out)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -216,7 +216,7 @@ func prepare(ctx context.Context, s suite.Suite, w *suite.Workspace, store *stor
 
 // runSetting runs a suite in one setting. second are the tests that passed on the second try only.
 func runSetting(ctx context.Context, o options, s suite.Suite, w *suite.Workspace, store *store, setting suite.Setting,
-	out io.Writer) (results suite.Results, second []string, err error) {
+	known []difference, out io.Writer) (results suite.Results, second []string, err error) {
 	name := s.Name + "-" + string(setting)
 	log, err := store.log(name)
 	if err != nil {
@@ -256,7 +256,7 @@ func runSetting(ctx context.Context, o options, s suite.Suite, w *suite.Workspac
 		err = errors.New("no test was run")
 	}
 	if direct := store.get(s.Name, suite.Direct); err == nil && setting != suite.Direct && s.Again != nil && direct != nil {
-		second, err = tryAgain(running, s, w, server, direct.Results, results)
+		second, err = tryAgain(running, s, w, server, known, direct.Results, results)
 	}
 	if o.keep {
 		fmt.Fprintf(out, "%s runs at %s; the server behind it at %s; files are in %s; Ctrl-C ends\n", setting, server.URL(),
@@ -266,9 +266,13 @@ func runSetting(ctx context.Context, o options, s suite.Suite, w *suite.Workspac
 	return results, second, err
 }
 
-// tryAgain runs the tests that differ from the direct run once more. Those that pass now are passed in results, and second.
-func tryAgain(ctx context.Context, s suite.Suite, w *suite.Workspace, server *suite.Server, direct, results suite.Results) (second []string, err error) {
-	differing := differences(direct, results)
+// tryAgain runs the tests that differ from the direct run, and are not known to, once more. Those that pass now are passed in
+// results, and second.
+func tryAgain(ctx context.Context, s suite.Suite, w *suite.Workspace, server *suite.Server, known []difference,
+	direct, results suite.Results) (second []string, err error) {
+	differing := slices.DeleteFunc(differences(direct, results), func(test string) bool {
+		return knownAs(known, s.Name, server.Setting, test) != nil
+	})
 	if len(differing) == 0 {
 		return nil, nil
 	}

@@ -17,6 +17,7 @@ func writeReport(store *store, known []difference) error {
 	table(&b, store)
 	versions(&b, store)
 	listDifferences(&b, store, known)
+	listSecond(&b, store)
 	return os.WriteFile(reportPath, []byte(b.String()), 0o644)
 }
 
@@ -31,7 +32,7 @@ is and how a suite is added says ` + "`e2e/conformance/doc.go`" + `.
 Tests passed / failed / skipped. A test that fails directly too fails for reasons of the set-up (a role that is not a
 superuser, most of all), and says nothing of the gateway. *Differences* counts the tests that pass directly and do not in
 session mode, in transaction mode. Tests with short limits of time fail on a busy machine: what differs in a driver's own
-suite was run a second time, alone; +n says how many of the passed ones needed that.
+suite was run a second time; (+n) says how many of the passed ones needed that, and the end of this page which.
 
 `
 
@@ -142,7 +143,7 @@ func listDifferences(b *strings.Builder, store *store, known []difference) {
 			}
 		}
 		for _, reason := range reasons {
-			fmt.Fprintf(b, "\n%s\n\n", reason)
+			fmt.Fprintf(b, "\n%s\n\n", fold(reason))
 			for _, e := range entries {
 				if e.reason == reason {
 					fmt.Fprintf(b, "- `%s` (%s: %s)\n", e.test, strings.Join(e.settings, ", "), e.status)
@@ -155,4 +156,46 @@ func listDifferences(b *strings.Builder, store *store, known []difference) {
 // cell makes a text fit for a table.
 func cell(text string) string {
 	return strings.NewReplacer("|", "\\|", "\n", " ").Replace(text)
+}
+
+// listSecond names the tests that passed on the second try only.
+func listSecond(b *strings.Builder, store *store) {
+	b.WriteString("\n## Second tries\n\n")
+	none := true
+	for _, s := range suites() {
+		for _, setting := range suite.Settings() {
+			if o := store.get(s.Name, setting); o != nil {
+				for _, test := range o.Second {
+					fmt.Fprintf(b, "- %s, %s: `%s`\n", s.Title, setting, test)
+					none = false
+				}
+			}
+		}
+	}
+	if none {
+		b.WriteString("None.\n")
+	}
+}
+
+// lineMax is how long lines of the report are, but for tables and names.
+const lineMax = 120
+
+// fold breaks a paragraph into lines.
+func fold(text string) string {
+	var b strings.Builder
+	length := 0
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case length+1+len(word) > lineMax:
+			b.WriteByte('\n')
+			length = 0
+		default:
+			b.WriteByte(' ')
+			length++
+		}
+		b.WriteString(word)
+		length += len(word)
+	}
+	return b.String()
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -33,29 +32,20 @@ func goTest(ctx context.Context, w *suite.Workspace, module, dir string, environ
 	return readGoTest(module, output, w.Log)
 }
 
-// goTestAgain runs the given tests once more, those of each package by themselves and one at a time.
+// goTestAgain runs the packages of the given tests once more, wholly: what a test finds depends on those beside it, and only
+// what a busy machine did to it should be otherwise.
 func goTestAgain(ctx context.Context, w *suite.Workspace, module, dir string, environ, tests []string, args ...string) (suite.Results, error) {
-	byPackage := make(map[string][]string)
+	var packages []string
 	for _, name := range tests {
-		pkg, test := packageOf(name)
-		test, _, _ = strings.Cut(test, "/")
-		if test == "" {
-			continue // a package that failed by itself
-		}
-		if pattern := "^" + regexp.QuoteMeta(test) + "$"; !slices.Contains(byPackage[pkg], pattern) {
-			byPackage[pkg] = append(byPackage[pkg], pattern)
+		pkg, _ := packageOf(name)
+		if pkg = "./" + pkg; !slices.Contains(packages, pkg) {
+			packages = append(packages, pkg)
 		}
 	}
-	all := make(suite.Results)
-	for _, pkg := range slices.Sorted(maps.Keys(byPackage)) {
-		results, err := goTest(ctx, w, module, dir, environ, append([]string{"-parallel", "1", "-run", strings.Join(byPackage[pkg], "|"),
-			"./" + pkg}, args...)...)
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(all, results)
+	if len(packages) == 0 {
+		return nil, nil
 	}
-	return all, nil
+	return goTest(ctx, w, module, dir, environ, append(args, packages...)...)
 }
 
 // packageOf cuts a name that readGoTest made. No package of these modules has a dot in its path.

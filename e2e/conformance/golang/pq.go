@@ -17,6 +17,7 @@ import (
 const (
 	pqModule  = "github.com/lib/pq"
 	pqVersion = "v1.12.3"
+	pqSkip    = "^Example_openConfig$" // connects to port 5432, and ends the process if it cannot
 )
 
 // Pq is lib/pq's own suite. Its CI trusts the users pqgo and pqgossl, and has users that log in by MD5 and by clear password;
@@ -69,9 +70,7 @@ func runPq(ctx context.Context, w *suite.Workspace, s *suite.Server) (suite.Resu
 		if err != nil {
 			return nil, err
 		}
-		results, err := goTest(ctx, w, pqModule, "source", environ, "-exec", exec,
-			"-skip", "^Example_openConfig$", // it connects to port 5432, and ends the process if it cannot
-			"./...")
+		results, err := goTest(ctx, w, pqModule, "source", environ, "-exec", exec, "-skip", pqSkip, "./...")
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +94,7 @@ func againPq(ctx context.Context, w *suite.Workspace, s *suite.Server, tests []s
 		if err != nil {
 			return nil, err
 		}
-		results, err := goTestAgain(ctx, w, pqModule, "source", environ, names, "-exec", exec)
+		results, err := goTestAgain(ctx, w, pqModule, "source", environ, names, "-exec", exec, "-skip", pqSkip)
 		if err != nil {
 			return nil, err
 		}
