@@ -78,9 +78,14 @@ func Serve(ctx context.Context, nc net.Conn, o *Options) {
 	s.reading, s.stopReading = context.WithCancelCause(s.working)
 	defer func() { _ = s.conn.Close() }()
 	defer s.recover()
-	if !s.start() {
-		return
+	if s.start() {
+		s.live()
 	}
+	s.conn.GiveBack() // but not after a panic: the relay's helper may still be there
+}
+
+// live serves a client that has logged in, until it leaves.
+func (s *Session) live() {
 	defer s.end()
 	if s.database.Policy.Transparent() {
 		s.relay()

@@ -97,6 +97,13 @@ func (c *Conn) Close() error {
 	return c.base.Close()
 }
 
+// GiveBack closes the connection and gives back the buffers that it holds. It is for the last one who uses it.
+func (c *Conn) GiveBack() {
+	_ = c.Close()
+	c.release()
+	c.Out.Reset()
+}
+
 // Read returns the next message, waiting for it if none is buffered. Message.Body holds until the next Read, Peek not
 // counted. Errors: io.EOF if the peer closed between two messages, io.ErrUnexpectedEOF if it closed within one,
 // context.Cause of ctx, *sqlstate.Error (08P01) for a frame that breaks the protocol or a limit, or the socket's. After

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/sha256"
+	"crypto/sha512"
 	"errors"
 	"fmt"
 	"io"
@@ -107,20 +107,11 @@ func (s *SCRAM) Authenticate(ctx context.Context, c *Conn, user, verifier string
 
 // mockVerifier stands for the verifier of a user that does not exist. Nobody knows a password for it.
 func (s *SCRAM) mockVerifier(user string) string {
-	return storedKeys{
-		iterations: scramIterations,
-		salt:       s.derive("salt", user)[:scramSaltBytes],
-		storedKey:  [scramKeyBytes]byte(s.derive("stored key", user)),
-		serverKey:  [scramKeyBytes]byte(s.derive("server key", user)),
-	}.verifier()
-}
-
-func (s *SCRAM) derive(purpose, user string) []byte {
-	mac := hmac.New(sha256.New, s.secret)
-	mac.Write([]byte(purpose))
-	mac.Write([]byte{0})
+	mac := hmac.New(sha512.New, s.secret)
 	mac.Write([]byte(user))
-	return mac.Sum(nil)
+	derived := mac.Sum(make([]byte, 0, sha512.Size))
+	return storedKeys{iterations: scramIterations, salt: derived[:scramSaltBytes],
+		storedKey: [scramKeyBytes]byte(derived[scramSaltBytes:])}.verifier() // its ServerKey is never used
 }
 
 // readSASL sends what waits and reads the client's answer.
