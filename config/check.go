@@ -21,6 +21,7 @@ func check(c *Config, found *problems) {
 		found.add(c.At("databases"), "", "databases is empty")
 	}
 	for _, d := range c.Databases {
+		checkLogical(d, found)
 		checkDatasources(d, found)
 		checkPools(c, d, found)
 		checkAuthQuery(d, found)
@@ -202,6 +203,14 @@ func checkAudit(c *Config, found *problems) {
 		if f.Key != "" && f.Key == f.Anchors {
 			found.add(f.At("anchors"), "", "audit.file.key and audit.file.anchors are the same file")
 		}
+	}
+}
+
+// checkLogical reports a database that is planned for and has no logical database to plan by.
+func checkLogical(d *Database, found *problems) {
+	if d.Logical.Empty() && !d.lacks("logical") && (len(d.Tables) > 0 || d.written("owner") || d.written("schema")) {
+		found.add(d.At(), "only a database without tables, which is relayed as it is, may do without",
+			`key "logical" is missing in databases.%s`, d.Name)
 	}
 }
 

@@ -153,10 +153,11 @@ type Keyset struct {
 // Database is one logical database and what lies behind it.
 type Database struct {
 	block
-	Name        string       `name:"database"`
-	Logical     Secret       `key:"logical,required" url:"postgres"` // of the role that sessions describe statements with
-	Owner       Secret       `key:"owner" url:"postgres"`            // of a role that may change the logical database
-	Datasources []Datasource `key:"datasources,required"`            // in written order
+	Name string `name:"database"`
+	// Logical is of the role that sessions describe statements with. Only a database without tables may do without.
+	Logical     Secret       `key:"logical" url:"postgres"`
+	Owner       Secret       `key:"owner" url:"postgres"` // of a role that may change the logical database
+	Datasources []Datasource `key:"datasources,required"` // in written order
 	Pool        DatabasePool `key:"pool"`
 	AuthQuery   *AuthQuery   `key:"auth_query"` // nil: all users are those of the file
 	Algorithms  []Algorithm  `key:"algorithms"`

@@ -67,7 +67,6 @@ admin: {address: "127.0.0.1:0"}
 users: [{name: app, verifier: "%s"}]
 databases:
   plain:
-    logical: "postgres://127.0.0.1/none"
     datasources: {only: {url: "%s"}}
 audit: {file: {path: audit.jsonl, sync: false}}
 %s`, verifier, cluster.URLFor("gateway", "g4teway", "data"), extra))
