@@ -115,3 +115,16 @@ func TestPeerThatIsSilent(t *testing.T) {
 		t.Error("it is not forgotten")
 	}
 }
+
+// A client whose machine has lost its power is found, and its transaction rolled back.
+func TestClientThatIsGone(t *testing.T) {
+	s := newShopWith(t, Options{}, "audit:", "timeouts: {keep_alive: 1s}\naudit:")
+	conn := s.connect("app")
+	mustExec(t, conn, "BEGIN")
+	vanish(t, conn.PgConn().Conn().(*net.TCPConn))
+	for started := time.Now(); s.gateway.registry.Len() > 0; time.Sleep(50 * time.Millisecond) {
+		if time.Since(started) > time.Minute {
+			t.Fatal("the session never ends")
+		}
+	}
+}

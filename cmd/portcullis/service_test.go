@@ -334,11 +334,14 @@ func TestUpgradeRefusesNobody(t *testing.T) {
 			t.Errorf("%s is left behind", left)
 		}
 	}
-	s.verifyAudit(int(clients.served.Load()) + 5)
+	log := s.verifyAudit(int(clients.served.Load()) + 5)
+	if !strings.Contains(log, `"client":"[local]"`) || strings.Contains(log, `"client":"@"`) || strings.Contains(log, `"client":""`) {
+		t.Error("clients by Unix socket are not named as PostgreSQL names them")
+	}
 }
 
-// verifyAudit verifies the log and counts its logins.
-func (s *service) verifyAudit(logins int) {
+// verifyAudit verifies the log, counts its logins and returns it.
+func (s *service) verifyAudit(logins int) string {
 	s.t.Helper()
 	key, err := audit.ReadSigningKey(s.path("audit.jsonl.key"))
 	s.must(err)
@@ -354,6 +357,7 @@ func (s *service) verifyAudit(logins int) {
 			s.t.Errorf("%d events of %s, not %d", n, action, logins)
 		}
 	}
+	return string(content)
 }
 
 // A program that does not serve takes nothing over: the old process goes on, and its log says why.
