@@ -186,7 +186,11 @@ func (s *loginStage) exchange(t *testing.T, address string, config *tls.Config, 
 // transcript runs a conversation and tells in text what was answered.
 func (s *loginStage) transcript(t *testing.T, address string, script rawLogin) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
+	network := "tcp"
+	if strings.HasPrefix(address, "/") {
+		network = "unix"
+	}
+	conn, err := net.Dial(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}

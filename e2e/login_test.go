@@ -24,6 +24,7 @@ import (
 func TestLogins(t *testing.T) {
 	s := startLogins(t)
 	t.Run("psql", s.psqlLogins)
+	t.Run("Unix socket", s.unixLogins)
 	t.Run("messages", s.rawLogins)
 	t.Run("pgx", s.pgxLogins)
 	t.Run("users who do not exist", s.unknownUsers)
@@ -94,6 +95,26 @@ func (s *loginStage) psqlLogins(t *testing.T) {
 				t.Errorf("through the gateway:\n%s\ndirect:\n%s", got, direct)
 			}
 		})
+	}
+}
+
+// unixLogins does the same by Unix socket, where there is no TLS, and cancels by it.
+func (s *loginStage) unixLogins(t *testing.T) {
+	login := func(dir, port, conninfo string) string {
+		cmd := exec.Command(s.clusters[0].Psql(), "-X", "-A", "-t", "-d", "host="+dir+" port="+port+" dbname=shop "+conninfo, "-c", "SELECT 'in'")
+		cmd.Env = append(os.Environ(), "PGPASSWORD="+loginPassword)
+		out, err := cmd.CombinedOutput()
+		if err != nil && cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return strings.NewReplacer(dir, "DIR", port, "PORT").Replace(string(out))
+	}
+	for _, conninfo := range []string{"user=app", "user=app password=wrong", "user=nobody", "user=mallory", "user=alice",
+		"user=app dbname=guarded", "user=app sslmode=require", "user=app dbname=absent", "user=app channel_binding=require"} {
+		direct := login(s.clusters[0].SocketDir(), strconv.Itoa(s.clusters[0].Port), conninfo)
+		if got := login(s.dir, s.port, conninfo); got != direct {
+			t.Errorf("%s: through the gateway:\n%s\ndirect:\n%s", conninfo, got, direct)
+		}
 	}
 }
 
@@ -213,8 +234,9 @@ func (s *loginStage) cancelOverTLS(t *testing.T) {
 	}
 	request = append(request, conn.PgConn().SecretKey()...)
 	for name, send := range map[string]func(){
-		"in clear": func() { s.exchange(t, s.address, nil, request) },
-		"over TLS": func() { s.exchange(t, s.address, &tls.Config{InsecureSkipVerify: true}, request) },
+		"in clear":       func() { s.exchange(t, s.address, nil, request) },
+		"by Unix socket": func() { s.exchange(t, filepath.Join(s.dir, ".s.PGSQL."+s.port), nil, request) },
+		"over TLS":       func() { s.exchange(t, s.address, &tls.Config{InsecureSkipVerify: true}, request) },
 	} {
 		done := make(chan error, 1)
 		go func() {

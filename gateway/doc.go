@@ -27,9 +27,13 @@
 //
 // # Life of a connection
 //
-// Before authentication a frame of more than 10 KB ends the connection (08P01), and so does silence for the startup
-// time. SSLRequest is answered by the configured certificate or 'N', GSSENCRequest by 'N'. SCRAM-SHA-256 runs for users
-// that do not exist as for those that do. Only then is the client told what it may not have: a database that does not
+// Before authentication what is no startup packet, one of more than 10 KB, and silence for the startup time end the
+// connection without an answer, as in PostgreSQL. SSLRequest is answered by the configured certificate or 'N',
+// GSSENCRequest by 'N'; TLS may start without it. From its first bytes until it is authenticated a client holds one of the
+// places that session.Gate has. The hba list decides, before anything is known of the user, whether it is refused or asked
+// for a password or a certificate (session.HBA). A user is one of the configuration or else what the database's auth_query
+// finds (session.AuthQuery). SCRAM-SHA-256 runs for users that do not exist as for those that do. Only then is the client
+// told what it may not have: a rule that refuses one of its roles (28000), a database that does not
 // exist (3D000), replication (42501), a startup parameter that the gateway does not know (42704), one session too many
 // (53300). ParameterStatus tells what the session's own model of settings holds; BackendKeyData is the gateway's.
 //
