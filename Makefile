@@ -7,6 +7,8 @@ BINARY    := build/portcullis
 # report the input that it was busy with as a failure.
 FUZZ_TEST ?= 10000x
 FUZZ_TIME ?= 300000x
+# Flags of e2e/bench for `make bench`: -quick is the short form.
+BENCH     ?=
 
 .PHONY: help
 help:
@@ -28,8 +30,8 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) tool staticcheck ./...
 
 .PHONY: bench
-bench: build postgres ## pgbench through the gateway beside a direct connection (4 minutes), then benchmarks of the packages
-	$(GO) run ./e2e/bench -binary $(BINARY)
+bench: build postgres ## the gateway beside a direct connection and PgBouncer (15 minutes; BENCH=-quick: 4), then benchmarks of the packages
+	$(GO) run ./e2e/bench -binary $(BINARY) $(BENCH)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: conformance

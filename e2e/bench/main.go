@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -19,12 +18,26 @@ import (
 // options are the flags.
 type options struct {
 	binary  string
-	modes   []string // of pgbench's -M
-	clients []int
+	only    []string // parts to run
+	clients []int    // of pgbench
+	few     []int    // of pgbench, for what needs no more
 	rounds  int
 	seconds int
-	rows    int
+	rows    int // of the protected table
+	idle    int // clients whose memory is looked at
 }
+
+// The parts, as -only names them.
+const (
+	partPgbench   = "pgbench"
+	partTPCB      = "tpcb"
+	partProtected = "protected"
+	partBulk      = "bulk"
+	partLogins    = "logins"
+	partIdle      = "idle"
+)
+
+var parts = [...]string{partPgbench, partTPCB, partProtected, partBulk, partLogins, partIdle}
 
 func main() {
 	o, err := parse(os.Args[1:], os.Stderr)
@@ -32,7 +45,7 @@ func main() {
 		return
 	}
 	if err != nil {
-		os.Exit(2) // the flag set has said why
+		os.Exit(2) // it has been said why
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -44,79 +57,82 @@ func main() {
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
-	var o options
+	o := options{clients: []int{1, 8, 32, 128}, few: []int{1, 32}, rounds: 3, seconds: 2, rows: 50_000, idle: 2000}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	modes := flags.String("modes", "prepared,simple", "how pgbench sends statements")
-	clients := flags.String("clients", "1,8,32", "connections at one time")
+	quick := flags.Bool("quick", false, "fewer clients and shorter runs: 4 minutes instead of 15")
+	only := flags.String("only", strings.Join(parts[:], ","), "parts to run")
 	flags.StringVar(&o.binary, "binary", "build/portcullis", "the gateway")
-	flags.IntVar(&o.rounds, "rounds", 2, "runs of each row of the table")
-	flags.IntVar(&o.seconds, "seconds", 2, "length of a run, connecting included")
-	flags.IntVar(&o.rows, "rows", 50_000, "accounts")
+	rounds := flags.Int("rounds", 0, "runs of each row of a table; 0: 3, or 2 with -quick")
+	seconds := flags.Int("seconds", 0, "length of a run, connecting included; 0: 2, or 1 with -quick")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	o.modes = strings.Split(*modes, ",")
-	for _, text := range strings.Split(*clients, ",") {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > clientsMax {
-			err := fmt.Errorf("-clients: %q is not a number from 1 to %d", text, clientsMax)
+	if *quick {
+		o.clients, o.rounds, o.seconds, o.rows, o.idle = o.few, 2, 1, 20_000, 1000
+	}
+	for _, override := range []struct {
+		flag  int
+		value *int
+	}{{*rounds, &o.rounds}, {*seconds, &o.seconds}} {
+		if override.flag > 0 {
+			*override.value = override.flag
+		}
+	}
+	o.only = strings.Split(*only, ",")
+	for _, part := range o.only {
+		if !slices.Contains(parts[:], part) {
+			err := fmt.Errorf("-only: there is no part %q; there are %s", part, strings.Join(parts[:], ", "))
 			fmt.Fprintln(stderr, err)
 			return o, err
 		}
-		o.clients = append(o.clients, n)
-	}
-	if o.rounds < 1 || o.seconds < 1 || o.rows < 1 {
-		err := errors.New("-rounds, -seconds and -rows are at least 1")
-		fmt.Fprintln(stderr, err)
-		return o, err
 	}
 	return o, nil
 }
 
-// run brings everything up, measures, prints the table and takes everything down.
+func (o *options) has(part string) bool { return slices.Contains(o.only, part) }
+
+// run brings everything up, measures, prints the tables and takes everything down.
 func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	began := time.Now()
-	s := &stage{binary: o.binary, rows: o.rows}
+	s := &stage{binary: o.binary, options: o}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	fmt.Fprintf(progress, "starting servers and loading %d accounts, once through the gateway ...\n", o.rows)
-	subjects, err := s.start(ctx)
-	if err != nil {
+	fmt.Fprintf(progress, "starting servers and loading tables, one with %d rows through the gateway ...\n", o.rows)
+	if err := s.start(ctx); err != nil {
 		return err
 	}
+	tests := s.tests()
+	runs := 0
+	for _, t := range tests {
+		runs += len(t.rows)
+	}
 	fmt.Fprintf(progress, "ready after %.0f s; each of %d rounds takes about %d s\n", time.Since(began).Seconds(), o.rounds,
-		len(subjects)*len(o.modes)*len(o.clients)*(o.seconds*1000+300)/1000)
-
-	results := newTable(o, subjects)
+		runs*(o.seconds*1000+400)/1000)
 	for round := range o.rounds {
 		fmt.Fprintf(progress, "round %d of %d\n", round+1, o.rounds)
-		for _, mode := range o.modes {
-			for _, clients := range o.clients {
-				for _, subject := range subjects {
-					m, err := s.measure(ctx, subject, mode, clients, o.seconds)
-					if err != nil {
-						return fmt.Errorf("%s, %s, %d clients: %w", subject.name, mode, clients, err)
-					}
-					results.add(subject, mode, clients, m)
+		for _, t := range tests {
+			for _, r := range t.rows {
+				m, err := r.measure(ctx)
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", t.name, r.name, err)
 				}
+				r.results = append(r.results, m)
 			}
 		}
 	}
-	fmt.Fprintf(out, "PostgreSQL %d, %s, %s/%s, %d CPUs; %d rounds of %d s, in %.0f s\n\n", s.cluster.Binaries.Version, s.versions(),
-		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), o.rounds, o.seconds, time.Since(began).Seconds())
-	results.print(out)
+	var idle []memory
+	if o.has(partIdle) {
+		fmt.Fprintf(progress, "memory of %d idle clients\n", o.idle)
+		if idle, err = s.idleMemory(ctx); err != nil {
+			return fmt.Errorf("memory of idle clients: %w", err)
+		}
+	}
+	fmt.Fprintf(out, "PostgreSQL %d, %s, %s/%s, %d CPUs; %d rounds of %d s, in %.0f s\n\n", s.cluster.Binaries.Version,
+		s.bouncerVersion(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), o.rounds, o.seconds, time.Since(began).Seconds())
+	for _, t := range tests {
+		t.print(out)
+	}
+	printMemory(out, idle)
+	printGoals(out, judge(tests, idle))
 	return nil
-}
-
-// versions names the proxies.
-func (s *stage) versions() string {
-	if s.pgbouncer == "" {
-		return "no PgBouncer in PATH"
-	}
-	out, err := exec.Command(s.pgbouncer, "--version").Output()
-	if err != nil {
-		return "PgBouncer of an unknown version"
-	}
-	first, _, _ := strings.Cut(string(out), "\n")
-	return first
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,139 +21,194 @@ import (
 )
 
 const (
-	clientsMax   = 200 // of one run
+	clientsMax   = 128 // of one run
+	poolMax      = 20  // server connections in transaction mode
 	readyTimeout = 30 * time.Second
 	stopTimeout  = 10 * time.Second
 	loadBatch    = 1000 // rows sent before answers are read
+	tpcbScale    = "10" // of pgbench -i: branches
 )
 
 // password is everybody's: nothing outlives the run, and everything listens on 127.0.0.1.
 const password = "bench"
 
-// The statements measured: pgbench's select-only one, and one more that asks for the column that is sealed too.
-const (
-	selectOpen   = "SELECT abalance FROM pgbench_accounts WHERE aid = :aid;"
-	selectSealed = "SELECT abalance, note FROM pgbench_accounts WHERE aid = :aid;"
-)
-
 // accounts is pgbench's table with one column more.
 const accounts = `CREATE TABLE pgbench_accounts (aid int PRIMARY KEY, bid int, abalance int, filler char(84), note text);`
 
-// subject is what one row of the table measures: a statement, sent to something.
-type subject struct {
-	name      string
-	statement string
-	script    string // file with the statement
-	url       string
-	pid       int // of the proxy; 0: there is none
+// process is a proxy that runs.
+type process struct {
+	pid     int // 0: it does not
+	address string
 }
 
 // stage is everything that runs.
 type stage struct {
 	binary    string
-	rows      int
+	options   options
 	dir       string
 	cluster   *pgcluster.Cluster
+	server    string // the cluster's address
 	pgbouncer string // path; "": there is none
+	verifier  string // of the password
 	environ   []string
 	processes []*exec.Cmd // in the order of their starts
+	folders   []string    // beside dir
+
+	bouncer         process
+	bouncerPrepares bool // it knows prepared statements in transaction mode
+	gateway         process
+	protected       struct{ transparent, plain, audited way }
+	scripts         map[string]string // files, by statement
+	copyData        []byte
 }
 
 // start brings up the cluster, the gateways and PgBouncer and fills the tables.
-func (s *stage) start(ctx context.Context) (subjects []*subject, err error) {
+func (s *stage) start(ctx context.Context) (err error) {
 	if s.binary, err = filepath.Abs(s.binary); err != nil {
-		return nil, err
+		return err
 	}
 	if s.dir, err = os.MkdirTemp("", "portcullis-bench-"); err != nil {
-		return nil, err
+		return err
 	}
+	verifier, err := s.portcullis(ctx, password+"\n", "user", "verifier")
+	if err != nil {
+		return err
+	}
+	s.verifier = strings.TrimSpace(verifier)
 	if err := s.startCluster(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.configure(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	plain, plainPid, err := s.startGateway(ctx, "portcullis.yaml")
-	if err != nil {
-		return nil, err
+	if s.gateway, err = s.startGateway(ctx, "portcullis.yaml"); err != nil {
+		return err
 	}
-	audited, auditedPid, err := s.startGateway(ctx, "audited.yaml")
-	if err != nil {
-		return nil, err
-	}
-	if err := s.load(ctx, gatewayURL(plain, "sealed")); err != nil {
-		return nil, fmt.Errorf("load accounts through the gateway: %w", err)
-	}
-
-	direct := s.cluster.URLFor("gateway", password, "plain")
-	subjects = append(subjects, &subject{name: "direct", statement: selectOpen, url: direct})
 	if path, err := exec.LookPath("pgbouncer"); err == nil {
-		address, pid, err := s.startPgBouncer(ctx, path)
-		if err != nil {
-			return nil, fmt.Errorf("start PgBouncer: %w", err)
-		}
 		s.pgbouncer = path
-		subjects = append(subjects, &subject{name: "PgBouncer", statement: selectOpen, url: gatewayURL(address, "plain"), pid: pid})
+		if s.bouncer, err = s.startPgBouncer(ctx); err != nil {
+			return fmt.Errorf("start PgBouncer: %w", err)
+		}
+		s.bouncerPrepares = bouncerPrepares(s.bouncerVersion())
 	}
-	subjects = append(subjects,
-		&subject{name: "transparent", statement: selectOpen, url: gatewayURL(plain, "plain"), pid: plainPid},
-		&subject{name: "protected, open column", statement: selectOpen, url: gatewayURL(plain, "sealed"), pid: plainPid},
-		&subject{name: "direct, with note", statement: selectSealed, url: direct},
-		&subject{name: "transparent, with note", statement: selectSealed, url: gatewayURL(plain, "plain"), pid: plainPid},
-		&subject{name: "protected, sealed note", statement: selectSealed, url: gatewayURL(plain, "sealed"), pid: plainPid},
-		&subject{name: "the same, audited", statement: selectSealed, url: gatewayURL(audited, "sealed"), pid: auditedPid})
-	for i, subject := range subjects {
-		subject.script = filepath.Join(s.dir, fmt.Sprintf("statement%d.sql", i))
-		text := fmt.Sprintf("\\set aid random(1, %d)\n%s\n", s.rows, subject.statement)
-		if err := os.WriteFile(subject.script, []byte(text), 0o600); err != nil {
-			return nil, err
+	if s.options.has(partBulk) {
+		if err := s.fetchCopyData(ctx); err != nil {
+			return fmt.Errorf("read what COPY in sends: %w", err)
 		}
 	}
-	return subjects, nil
+	if s.options.has(partProtected) {
+		return s.startProtected(ctx)
+	}
+	return nil
+}
+
+// startProtected fills the protected table, starts a gateway with an audit log, and writes pgbench's scripts.
+func (s *stage) startProtected(ctx context.Context) error {
+	audited, err := s.startGateway(ctx, "audited.yaml")
+	if err != nil {
+		return err
+	}
+	to := func(p process, path string) way {
+		return way{proxy: gateway, pid: p.pid, address: p.address, path: path}
+	}
+	s.protected.transparent = to(s.gateway, modeSession+"_"+string(plain))
+	s.protected.plain = to(s.gateway, "sealed")
+	s.protected.audited = to(audited, "sealed")
+	if err := s.load(ctx, s.protected.plain.url(false)); err != nil {
+		return fmt.Errorf("load accounts through the gateway: %w", err)
+	}
+	s.scripts = map[string]string{}
+	for _, statement := range []string{selectOpen, selectSealed} {
+		path := filepath.Join(s.dir, fmt.Sprintf("statement%d.sql", len(s.scripts)))
+		text := fmt.Sprintf("\\set aid random(1, %d)\n%s\n", s.options.rows, statement)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return err
+		}
+		s.scripts[statement] = path
+	}
+	return nil
 }
 
 func (s *stage) startCluster(ctx context.Context) (err error) {
-	s.cluster, err = pgcluster.Start(ctx, pgcluster.Options{Name: "bench", MaxConnections: clientsMax + 100,
+	s.cluster, err = pgcluster.Start(ctx, pgcluster.Options{Name: "bench", MaxConnections: 8 * clientsMax,
 		Settings: map[string]string{"autovacuum": "off", "shared_buffers": "256MB"}})
 	if err != nil {
 		return err
 	}
+	s.server = fmt.Sprintf("127.0.0.1:%d", s.cluster.Port)
 	for _, role := range []string{"owner", "gateway"} {
 		if err := s.cluster.CreateRole(ctx, role, password); err != nil {
 			return err
 		}
 	}
-	for _, database := range []string{"plain", "sealed", "logical", "nothing"} {
+	// PgBouncer logs in to the server by the keys that the client's login has shown, so salt and iterations are the same.
+	if err := s.cluster.Exec(ctx, "postgres", "CREATE ROLE app LOGIN PASSWORD '"+s.verifier+"'"); err != nil {
+		return err
+	}
+	for _, database := range []string{string(plain), string(tpcb), "sealed", "logical", "nothing"} {
 		if err := s.cluster.CreateDatabase(ctx, database, "owner"); err != nil {
 			return err
 		}
 	}
-	if err := s.cluster.Exec(ctx, "plain", accounts+fmt.Sprintf(`
-		INSERT INTO pgbench_accounts SELECT g, 1, 0, '', md5(g::text) FROM generate_series(1, %d) g;
-		GRANT SELECT ON pgbench_accounts TO gateway;`, s.rows)); err != nil {
+	for name, scale := range map[database]string{plain: "1", tpcb: tpcbScale} {
+		cmd := exec.CommandContext(ctx, s.cluster.Binaries.Path("pgbench"), "-i", "-I", "dtGvp", "-q", "-s", scale,
+			s.cluster.URLFor("owner", password, string(name)))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("pgbench -i: %w: %s", err, out)
+		}
+	}
+	if err := s.cluster.Exec(ctx, string(plain), bulkTables+
+		"ALTER TABLE pgbench_accounts ADD note text; UPDATE pgbench_accounts SET note = md5(aid::text)"); err != nil {
 		return err
 	}
-	return s.cluster.Exec(ctx, "plain", "VACUUM ANALYZE pgbench_accounts")
+	for _, name := range []database{plain, tpcb} {
+		if err := s.cluster.Exec(ctx, string(name), "GRANT ALL ON ALL TABLES IN SCHEMA public TO gateway, app"); err != nil {
+			return err
+		}
+		if err := s.cluster.Exec(ctx, string(name), "VACUUM ANALYZE"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// configuration of a gateway with a transparent database and a protected one; its %q is the verifier of their user.
+// configuration of a gateway with transparent databases and a protected one; its %[1]q is the verifier of their user, and
+// %[2]d and %[3]d are the bounds of pools.
 const configuration = `
+listen:
+  address: 127.0.0.1:0
+  tls: {cert: cert.pem, key: key.pem}
+limits: {sessions: 20000}
 users:
-  - {name: app, verifier: %q, roles: [service]}
+  - {name: app, verifier: %[1]q, roles: [service]}
 keys:
   kek:     {type: file, path: kek.key}
   store:   {type: folder, path: keys}
   keysets: {pii: {}}
 databases:
-  plain:
+  session_plain:
     logical: "env:BENCH_NOTHING"
     datasources:
-      ds: {url: "env:BENCH_PLAIN", pool: {max: 200}}
+      ds: {url: "env:BENCH_PLAIN", pool: {max: %[2]d, idle: 10s}}
+  transaction_plain:
+    logical: "env:BENCH_NOTHING"
+    pool: {mode: transaction}
+    datasources:
+      ds: {url: "env:BENCH_PLAIN", pool: {max: %[3]d, idle: 10s}}
+  session_tpcb:
+    logical: "env:BENCH_NOTHING"
+    datasources:
+      ds: {url: "env:BENCH_TPCB", pool: {max: %[2]d, idle: 10s}}
+  transaction_tpcb:
+    logical: "env:BENCH_NOTHING"
+    pool: {mode: transaction}
+    datasources:
+      ds: {url: "env:BENCH_TPCB", pool: {max: %[3]d, idle: 10s}}
   sealed:
     logical: "env:BENCH_LOGICAL"
     owner:   "env:BENCH_LOGICAL_OWNER"
     datasources:
-      ds: {url: "env:BENCH_SEALED", owner: "env:BENCH_SEALED_OWNER", pool: {max: 200}}
+      ds: {url: "env:BENCH_SEALED", owner: "env:BENCH_SEALED_OWNER", pool: {max: %[2]d, idle: 10s}}
     tables:
       pgbench_accounts:
         columns:
@@ -169,19 +223,20 @@ func (s *stage) configure(ctx context.Context) error {
 	s.environ = os.Environ()
 	for name, u := range map[string]string{
 		"NOTHING": s.cluster.URLFor("gateway", password, "nothing"),
-		"PLAIN":   s.cluster.URLFor("gateway", password, "plain"),
+		"PLAIN":   s.cluster.URLFor("gateway", password, string(plain)),
+		"TPCB":    s.cluster.URLFor("gateway", password, string(tpcb)),
 		"LOGICAL": s.cluster.URLFor("gateway", password, "logical"), "LOGICAL_OWNER": s.cluster.URLFor("owner", password, "logical"),
 		"SEALED": s.cluster.URLFor("gateway", password, "sealed"), "SEALED_OWNER": s.cluster.URLFor("owner", password, "sealed"),
 	} {
 		s.environ = append(s.environ, "BENCH_"+name+"="+u)
 	}
-	verifier, err := s.portcullis(ctx, password+"\n", "user", "verifier")
+	certificate, key, err := newCertificate(time.Now())
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf(configuration, strings.TrimSpace(verifier))
+	text := fmt.Sprintf(configuration, s.verifier, clientsMax+poolMax, poolMax)
 	for name, content := range map[string]string{"schema.sql": accounts, "portcullis.yaml": text,
-		"audited.yaml": text + "audit: {file: {path: audit.jsonl}}\n"} {
+		"audited.yaml": text + "audit: {file: {path: audit.jsonl}}\n", "cert.pem": string(certificate), "key.pem": string(key)} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(content), 0o600); err != nil {
 			return err
 		}
@@ -208,18 +263,19 @@ func (s *stage) portcullis(ctx context.Context, stdin string, args ...string) (s
 }
 
 // startGateway starts a gateway with one of the configurations and waits until it serves.
-func (s *stage) startGateway(ctx context.Context, config string) (address string, pid int, err error) {
-	if address, err = freeAddress(); err != nil {
-		return "", 0, err
+func (s *stage) startGateway(ctx context.Context, config string) (process, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return process{}, err
 	}
 	cmd := exec.Command(s.binary, "serve", "-c", config, "--set", "listen.address="+address)
 	cmd.Dir, cmd.Env = s.dir, s.environ
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
-		return "", 0, err
+		return process{}, err
 	}
 	if err := s.launch(cmd); err != nil {
-		return "", 0, err
+		return process{}, err
 	}
 	serving := make(chan error, 1)
 	go func() {
@@ -241,65 +297,104 @@ func (s *stage) startGateway(ctx context.Context, config string) (address string
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	return address, cmd.Process.Pid, err
+	return process{cmd.Process.Pid, address}, err
 }
 
-// startPgBouncer starts it with a server connection for each client, as the gateway has it on a transparent database. It
-// does not run as root, and is told to become nobody.
-func (s *stage) startPgBouncer(ctx context.Context, path string) (address string, pid int, err error) {
-	if address, err = freeAddress(); err != nil {
-		return "", 0, err
+// startPgBouncer starts it with as many server connections as the gateway has. It does not run as root, and is told to become
+// nobody.
+func (s *stage) startPgBouncer(ctx context.Context) (process, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return process{}, err
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return "", 0, err
+		return process{}, err
 	}
 	dir, err := os.MkdirTemp("", "portcullis-bench-pgbouncer-")
 	if err != nil {
-		return "", 0, err
+		return process{}, err
 	}
-	link := filepath.Join(s.dir, "pgbouncer") // removed with what it points to
-	if err := os.Symlink(dir, link); err != nil {
-		return "", 0, err
+	s.folders = append(s.folders, dir)
+	var config strings.Builder
+	fmt.Fprintln(&config, "[databases]")
+	for _, name := range []database{plain, tpcb} {
+		for mode, size := range map[string]int{modeSession: clientsMax, modeTransaction: poolMax} {
+			fmt.Fprintf(&config, "%s_%s = host=127.0.0.1 port=%d dbname=%s pool_mode=%s pool_size=%d\n",
+				mode, name, s.cluster.Port, name, mode, size)
+		}
 	}
-	config := fmt.Sprintf(`[databases]
-plain = host=127.0.0.1 port=%d dbname=plain user=gateway password=%s
-[pgbouncer]
+	fmt.Fprintf(&config, `[pgbouncer]
 listen_addr = %s
 listen_port = %s
 unix_socket_dir =
-auth_type = trust
+auth_type = scram-sha-256
 auth_file = %s
-pool_mode = session
-default_pool_size = %d
 max_client_conn = %d
+server_idle_timeout = 10
 server_tls_sslmode = disable
-`, s.cluster.Port, password, host, port, filepath.Join(dir, "users.txt"), clientsMax, clientsMax)
-	for name, text := range map[string]string{"users.txt": fmt.Sprintf("\"app\" %q\n", password), "pgbouncer.ini": config} {
+client_tls_sslmode = allow
+client_tls_key_file = %s
+client_tls_cert_file = %s
+`, host, port, filepath.Join(dir, "users.txt"), idleFirst+s.options.idle+clientsMax, filepath.Join(dir, "key.pem"),
+		filepath.Join(dir, "cert.pem"))
+	if bouncerPrepares(s.bouncerVersion()) {
+		fmt.Fprintln(&config, "max_prepared_statements = 200")
+	}
+	certificate, key, err := newCertificate(time.Now())
+	if err != nil {
+		return process{}, err
+	}
+	for name, text := range map[string]string{"users.txt": fmt.Sprintf("\"app\" \"%s\"\n", s.verifier), "pgbouncer.ini": config.String(),
+		"cert.pem": string(certificate), "key.pem": string(key)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			return "", 0, err
+			return process{}, err
 		}
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {
-		return "", 0, err
+		return process{}, err
 	}
 	args := []string{filepath.Join(dir, "pgbouncer.ini")}
 	if os.Getuid() == 0 {
 		args = append([]string{"-u", "nobody"}, args...)
 	}
-	cmd := exec.Command(path, append([]string{"-q"}, args...)...)
+	cmd := exec.Command(s.pgbouncer, append([]string{"-q"}, args...)...)
 	if err := s.launch(cmd); err != nil {
-		return "", 0, err
+		return process{}, err
 	}
+	started := process{cmd.Process.Pid, address}
+	w := way{proxy: pgBouncer, address: address, path: modeTransaction + "_" + string(plain)}
 	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := pgx.Connect(ctx, gatewayURL(address, "plain"))
+		conn, err := pgx.Connect(ctx, w.url(false))
 		if err == nil {
-			return address, cmd.Process.Pid, conn.Close(ctx)
+			return started, conn.Close(ctx)
 		}
 		if ctx.Err() != nil || time.Since(began) > readyTimeout {
-			return "", 0, err
+			return process{}, err
 		}
 	}
+}
+
+// bouncerVersion names it.
+func (s *stage) bouncerVersion() string {
+	if s.pgbouncer == "" {
+		return "no PgBouncer in PATH"
+	}
+	out, err := exec.Command(s.pgbouncer, "--version").Output()
+	if err != nil {
+		return "PgBouncer of an unknown version"
+	}
+	first, _, _ := strings.Cut(string(out), "\n")
+	return first
+}
+
+// bouncerPrepares reports whether a version of PgBouncer has max_prepared_statements: from 1.21 on.
+func bouncerPrepares(version string) bool {
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "PgBouncer %d.%d", &major, &minor); err != nil {
+		return false
+	}
+	return major > 1 || major == 1 && minor >= 21
 }
 
 // load fills the protected table through the gateway.
@@ -309,10 +404,10 @@ func (s *stage) load(ctx context.Context, url string) error {
 		return err
 	}
 	defer conn.Close(ctx)
-	for next := 1; next <= s.rows; {
+	for next := 1; next <= s.options.rows; {
 		batch := &pgx.Batch{}
 		batch.Queue("BEGIN")
-		for ; next <= s.rows && batch.Len() < loadBatch; next++ {
+		for ; next <= s.options.rows && batch.Len() < loadBatch; next++ {
 			batch.Queue("INSERT INTO pgbench_accounts (aid, bid, abalance, filler, note) VALUES ($1, 1, 0, '', $2)", next,
 				fmt.Sprintf("%032x", next))
 		}
@@ -353,16 +448,10 @@ func (s *stage) stop() (err error) {
 	if s.dir == "" {
 		return err
 	}
-	if dir, linkErr := os.Readlink(filepath.Join(s.dir, "pgbouncer")); linkErr == nil {
+	for _, dir := range s.folders {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}
 	return errors.Join(err, os.RemoveAll(s.dir))
-}
-
-func gatewayURL(address, database string) string {
-	u := url.URL{Scheme: "postgres", User: url.UserPassword("app", password), Host: address, Path: "/" + database,
-		RawQuery: "sslmode=disable"}
-	return u.String()
 }
 
 // freeAddress returns an address of 127.0.0.1 on which nobody listens at this moment.

@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -64,30 +62,5 @@ func TestPercentile(t *testing.T) {
 		if got := percentile(values[:test.n], test.percent); got != time.Duration(test.want) {
 			t.Errorf("%d%% of %d values: got %d, want %d", test.percent, test.n, got, test.want)
 		}
-	}
-}
-
-func TestMedian(t *testing.T) {
-	of := func(m measurement) float64 { return m.perSecond }
-	if got := median([]measurement{{perSecond: 9}, {perSecond: 1}, {perSecond: 2}}, of); got != 2 {
-		t.Errorf("got %v, want 2", got)
-	}
-	if got := median([]measurement{{perSecond: 4}, {perSecond: 1}}, of); got != 2.5 {
-		t.Errorf("got %v, want 2.5", got)
-	}
-}
-
-func TestCPUTime(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		return // there is no /proc to read
-	}
-	before := cpuTime(os.Getpid())
-	for began := time.Now(); time.Since(began) < 2*time.Second && cpuTime(os.Getpid()) < before+5*tick; {
-	}
-	if after := cpuTime(os.Getpid()); after < before+5*tick {
-		t.Errorf("two seconds of work took %v to %v", before, after)
-	}
-	if got := cpuTime(0); got != 0 {
-		t.Errorf("no process has used %v", got)
 	}
 }

@@ -23,31 +23,34 @@ const (
 // errVoid means that on a busy machine the clients needed most of the run to connect.
 var errVoid = errors.New("too little of the run is left after all clients have connected")
 
-// measurement is what one run of pgbench shows.
-type measurement struct {
-	perSecond float64       // transactions
-	cpu       time.Duration // of the proxy for a transaction; 0: not known
-	p50, p99  time.Duration // of a transaction's latency
+// pgbench is one run of it.
+type pgbench struct {
+	protocol string   // its -M
+	clients  int      // its -c
+	script   []string // its arguments that say which statements
+	url      string
+	pid      int // of the proxy; 0: there is none
 }
 
-// measure runs pgbench, and again if the run is void.
-func (s *stage) measure(ctx context.Context, subject *subject, mode string, clients, seconds int) (m measurement, err error) {
+// pgbench runs it, and again if the run is void.
+func (s *stage) pgbench(ctx context.Context, p pgbench) (m measurement, err error) {
 	for range attemptsMax {
-		if m, err = s.measureOnce(ctx, subject, mode, clients, seconds); !errors.Is(err, errVoid) {
+		if m, err = s.pgbenchOnce(ctx, p); !errors.Is(err, errVoid) {
 			break
 		}
 	}
 	return m, err
 }
 
-func (s *stage) measureOnce(ctx context.Context, subject *subject, mode string, clients, seconds int) (measurement, error) {
+func (s *stage) pgbenchOnce(ctx context.Context, p pgbench) (measurement, error) {
 	dir, err := os.MkdirTemp(s.dir, "run-")
 	if err != nil {
 		return measurement{}, err
 	}
 	defer os.RemoveAll(dir)
-	cmd := exec.CommandContext(ctx, s.cluster.Binaries.Path("pgbench"), "-n", "-M", mode, "-c", strconv.Itoa(clients), "-j", "1",
-		"-T", strconv.Itoa(seconds), "-f", subject.script, "--log", "--log-prefix", filepath.Join(dir, "log"), subject.url)
+	args := append([]string{"-n", "-M", p.protocol, "-c", strconv.Itoa(p.clients), "-j", "1", "-T", strconv.Itoa(s.options.seconds),
+		"--log", "--log-prefix", filepath.Join(dir, "log")}, p.script...)
+	cmd := exec.CommandContext(ctx, s.cluster.Binaries.Path("pgbench"), append(args, p.url)...)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
@@ -57,7 +60,7 @@ func (s *stage) measureOnce(ctx context.Context, subject *subject, mode string, 
 	go func() { ended <- cmd.Wait() }()
 	var samples []sample
 	for ticker := time.NewTicker(sampleInterval); ; {
-		samples = append(samples, sample{time.Now(), cpuTime(subject.pid)})
+		samples = append(samples, sample{time.Now(), cpuTime(p.pid)})
 		select {
 		case err = <-ended:
 			ticker.Stop()
@@ -86,7 +89,7 @@ func (s *stage) measureOnce(ctx context.Context, subject *subject, mode string, 
 			return measurement{}, fmt.Errorf("read pgbench's log: %w", err)
 		}
 	}
-	return evaluate(done, samples, clients, time.Duration(seconds)*time.Second)
+	return evaluate(done, samples, p.clients, time.Duration(s.options.seconds)*time.Second)
 }
 
 // sample is the CPU time that the proxy had used at a moment.
@@ -174,33 +177,4 @@ func readLog(done []transaction, r io.Reader) ([]transaction, error) {
 // percentile returns the smallest value that at least percent of them do not exceed. sorted is not empty.
 func percentile(sorted []time.Duration, percent int) time.Duration {
 	return sorted[max((len(sorted)*percent+99)/100, 1)-1]
-}
-
-// tick is the unit of /proc/PID/stat: USER_HZ is 100 on every architecture that Go runs on.
-const tick = 10 * time.Millisecond
-
-// cpuTime returns the user and system time that a process has used, 0 if there is no process or no /proc (proc(5)).
-func cpuTime(pid int) time.Duration {
-	if pid == 0 {
-		return 0
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	// The second field is the program's name in brackets, which may hold anything; the third follows the last bracket.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	const user, system = 14 - 3, 15 - 3
-	if len(fields) <= system {
-		return 0
-	}
-	total := time.Duration(0)
-	for _, i := range []int{user, system} {
-		n, err := strconv.ParseInt(string(fields[i]), 10, 64)
-		if err != nil {
-			return 0
-		}
-		total += time.Duration(n) * tick
-	}
-	return total
 }
