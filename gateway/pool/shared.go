@@ -7,15 +7,26 @@ import (
 	"github.com/portcullisdb/portcullis/gateway/wire"
 )
 
-// SharedText is the text of a statement with its declared parameter types. Equal texts are one object, which many
-// sessions can hold: to compare two is to compare pointers. The zero SharedText is none.
+// SharedText is the text of a statement with its declared parameter types, and the scope in which it was prepared. Equal
+// ones are one object, which many sessions can hold: to compare two is to compare pointers. The zero SharedText is none.
 type SharedText struct{ handle unique.Handle[statementText] }
 
-type statementText struct{ sql, oids string }
+type statementText struct {
+	sql, oids string
+	scope     Scope
+}
+
+// Scope is what beside its text decides what a statement is when it is parsed. A server looks names up, and reads constants
+// such as '2020-01-01'::timestamptz, only then; a statement that was parsed in one scope is not to be had in another.
+type Scope struct {
+	Schema   uint64 // another one whenever the schema may have changed
+	Settings string // those of the session, in any form
+	Own      uint64 // 0; or a number that no other scope has: the statement is not shared
+}
 
 // NewSharedText returns the text of a Parse message. Whatever is not kept by anybody is freed in time.
-func NewSharedText(m wire.Parse) SharedText {
-	return SharedText{unique.Make(statementText{string(m.SQL), string(m.OIDs())})}
+func NewSharedText(m wire.Parse, scope Scope) SharedText {
+	return SharedText{unique.Make(statementText{string(m.SQL), string(m.OIDs()), scope})}
 }
 
 // SQL returns the statement.

@@ -34,6 +34,7 @@ type lender struct {
 	pins     effect.Effects // what is on the connection that cannot be carried; 0 is nothing
 
 	statements namespace
+	watch      scopeWatch
 	refusals   []refusal
 
 	hides   atomic.Uint32   // barriers.hides, for the reader
@@ -355,6 +356,7 @@ func (l *lender) query(m wire.Message) {
 		l.relay.up.Out.Query(refusalName)
 		return
 	}
+	l.asks(text)
 	l.learn(effects, text)
 	l.effects |= effects
 	l.forgetSequences(effects)
@@ -472,8 +474,11 @@ func (l *lender) pass(m wire.Message) error {
 		if l.hiding() != 0 {
 			return nil
 		}
-		if m.Type == wire.TypeCommandComplete && bytes.HasPrefix(m.Body, tagD) {
-			l.dropped(m.Body)
+		if m.Type == wire.TypeCommandComplete && len(m.Body) > 0 {
+			l.completed(m.Body)
+			if bytes.HasPrefix(m.Body, tagD) {
+				l.dropped(m.Body)
+			}
 		}
 	}
 	r.session.conn.Out.Forward(m)
@@ -514,6 +519,7 @@ var (
 func (l *lender) passError(m wire.Message) {
 	r := l.relay
 	out := &r.session.conn.Out
+	l.stale(m.Body)
 	switch {
 	case len(l.refusals) > 0 && bytes.Contains(m.Body, []byte(refusalName)):
 		out.ErrorResponse(wire.SeverityError, l.refusals[0].err)
@@ -539,6 +545,9 @@ func (l *lender) ready(m wire.Message) (hidden bool, err error) {
 	}
 	if l.failure != nil {
 		return true, l.failure
+	}
+	if len(m.Body) > 0 && !hidden {
+		l.rested(m.Body[0])
 	}
 	answered := l.relay.server.Answered()
 	l.statements.passedOver(answered)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/portcullisdb/portcullis/config/policy"
 	"github.com/portcullisdb/portcullis/gateway/pool"
@@ -307,6 +308,82 @@ func TestCommandsKnowPreparedStatements(t *testing.T) {
 		t.Error(err)
 	}
 	_ = tx.Rollback(ctx)
+}
+
+// A Parse is made of the schema and the settings that there are, whatever other sessions have prepared before; a statement
+// that was prepared before fails as PostgreSQL's does.
+func TestStatementsAreParsedInTheirScope(t *testing.T) {
+	g := lendingGateway(t, 1)
+	ctx := testContext(t)
+	a, b := g.connect(t), g.connect(t)
+	prepare := func(conn *pgx.Conn, name, sql string) *pgconn.StatementDescription {
+		t.Helper()
+		d, err := conn.PgConn().Prepare(ctx, name, sql, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return d
+	}
+	columns := func(d *pgconn.StatementDescription) int { return len(d.Fields) }
+	const all = "SELECT * FROM scoped WHERE a = $1"
+	mustExec(t, a, "CREATE TABLE scoped (a int)")
+	if d := prepare(a, "before", all); columns(d) != 1 {
+		t.Errorf("%d columns", columns(d))
+	}
+	prepare(b, "before", all)
+	mustExec(t, a, "ALTER TABLE scoped ADD b int")
+	if r := a.PgConn().ExecPrepared(ctx, "before", [][]byte{[]byte("1")}, nil, nil).Read(); code(r.Err) != "0A000" {
+		t.Errorf("a statement of before: %v", r.Err)
+	}
+	for _, conn := range []*pgx.Conn{a, b} {
+		if d := prepare(conn, "after", all); columns(d) != 2 {
+			t.Errorf("%d columns", columns(d))
+		}
+	}
+	mustExec(t, b, "DROP TABLE scoped")
+	mustExec(t, b, "CREATE TABLE scoped (a bool)")
+	if d := prepare(a, "types", all); d.ParamOIDs[0] != 16 {
+		t.Errorf("a parameter of type %d", d.ParamOIDs[0])
+	}
+
+	// A change that was not seen is known after the first error.
+	if err := cluster.Exec(ctx, "plain", "ALTER TABLE scoped ADD c int"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.PgConn().Prepare(ctx, "unseen", all, nil); code(err) != "0A000" {
+		t.Errorf("past the gateway: %v", err)
+	}
+	if d := prepare(b, "seen", all); columns(d) != 2 {
+		t.Errorf("%d columns", columns(d))
+	}
+
+	// Constants are read when a text is parsed.
+	const epoch = "SELECT extract(epoch FROM '2020-01-01 00:00'::timestamptz)::int::text"
+	want := map[*pgx.Conn]string{a: "1577836800", b: "1577804400"}
+	mustExec(t, a, "SET TimeZone = 'UTC'")
+	mustExec(t, b, "SET TimeZone = 'Asia/Tokyo'")
+	read := func(conn *pgx.Conn, name, want string) {
+		t.Helper()
+		r := conn.PgConn().ExecPrepared(ctx, name, nil, nil, nil).Read()
+		if r.Err != nil || string(r.Rows[0][0]) != want {
+			t.Errorf("%s: got %q %v, want %s", name, r.Rows, r.Err, want)
+		}
+	}
+	for _, name := range []string{"first", "second"} {
+		for _, conn := range []*pgx.Conn{a, b} {
+			prepare(conn, name, epoch)
+			read(conn, name, want[conn])
+		}
+	}
+	// So they are where something is set for a transaction only.
+	mustExec(t, a, "BEGIN")
+	mustExec(t, a, "SET LOCAL TimeZone = 'Asia/Tokyo'")
+	prepare(a, "local", epoch)
+	read(a, "local", want[b])
+	mustExec(t, a, "COMMIT")
+	prepare(a, "again", epoch)
+	read(a, "again", want[a])
+	mustExec(t, a, "DROP TABLE scoped")
 }
 
 // A client is told of settings as PostgreSQL does it: what RESET returns to is what it started with.

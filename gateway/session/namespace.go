@@ -70,6 +70,7 @@ func (n *namespace) parse(m wire.Message) {
 		n.refuse(err)
 		return
 	}
+	l.asks(p.SQL)
 	l.learn(effects, p.SQL)
 	l.forgetSequences(effects)
 	if len(p.Name) == 0 {
@@ -88,7 +89,7 @@ func (n *namespace) parse(m wire.Message) {
 			WithHint("Deallocate those that are not needed any more."))
 		return
 	}
-	made := prepared{text: pool.NewSharedText(p), effects: effects}
+	made := prepared{text: pool.NewSharedText(p, l.scope()), effects: effects}
 	if n.named == nil {
 		n.named = map[string]prepared{}
 	}

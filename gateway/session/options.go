@@ -46,6 +46,7 @@ type Database struct {
 	Parameters map[string]string
 
 	welcomes welcomes
+	scopes   scopes
 }
 
 // Identity is who a server connection is made as. The zero Identity is the user of the datasource's URL.
