@@ -28,6 +28,7 @@ import (
 //	claim NAME [user=U/2] [startup=S]   somebody wants a connection: "NAME=1" says that he got the first one that was dialled
 //	release NAME, discard NAME          he gives it back, or throws it away
 //	cancel NAME                         he does not want to wait any more
+//	cancelling NAME, cancelled NAME     a cancel request for what he runs is under way; has reached the server
 //	die N, mute N, promote N            the server of connection N goes; does not answer; is not a standby any more
 //	dial MODE                           later dials are ok, take a second (slow), or fail: refused, hang, or a SQLSTATE
 //	sleep DURATION, close, close idle
@@ -289,6 +290,22 @@ var rules = []struct {
 		sleep 10s           -> b:53300
 		release a           ->
 		claim c user=u/1    -> c=1`},
+	{"a cancel request that is under way keeps a connection from the next one", Options{Max: 1}, `
+		claim a             -> a=1 dial
+		cancelling a        ->
+		cancelling a        ->
+		claim b             ->
+		release a           ->
+		cancelled a         ->
+		cancelled a         -> b=1
+		cancelling b        ->
+		discard b           -> closed1
+		cancelled b         ->
+		claim c             -> c=2 dial
+		cancelling c        ->
+		release c           ->
+		close               ->
+		cancelled c         -> closed2`},
 	{"the end", Options{Max: 2}, `
 		claim a             -> a=1 dial
 		claim b             -> b=2 dial
@@ -392,6 +409,10 @@ func (w *world) do(step string) {
 		w.pool.Discard(w.holders[words[1]])
 	case "cancel":
 		w.cancels[words[1]]()
+	case "cancelling":
+		w.holders[words[1]].cancels.begin()
+	case "cancelled":
+		w.holders[words[1]].cancels.end()
 	case "dial":
 		w.mu.Lock()
 		w.mode = words[1]
