@@ -41,9 +41,8 @@ func (g *Gateway) buildLogins(c *config.Config, next *generation) error {
 }
 
 // mockSecret returns the secret of which the salts of users that do not exist are made. Such a salt must stay what it is for
-// as long as possible, as that of a user who exists does, over restarts and on every gateway of one configuration: it is
-// derived from what is secret and does not change, the signing key of the audit log or else the private key of the
-// listener. A gateway that has neither draws one at each start; then who asks before and after a restart can tell users
+// as long as possible, as that of a user who exists does, and over restarts: it is derived from what is secret and does not
+// change, the signing key of the audit log or else the private key of the listener. A gateway that has neither draws one at each start; then who asks before and after a restart can tell users
 // that exist from others. It is called when the signing key exists.
 func mockSecret(c *config.Config, random io.Reader) ([]byte, error) {
 	var source []byte

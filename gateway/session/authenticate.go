@@ -156,6 +156,8 @@ func (s *Session) loginFailed(err error) {
 	case errors.Is(err, wire.ErrVerifier):
 		s.log.Error("a user's verifier cannot be read")
 		s.fatal(sqlstate.New(sqlstate.InvalidPassword, "password authentication failed for user \"%s\"", s.startup.User))
+	case errors.Is(err, wire.ErrTLSHandshake) && !errors.Is(err, context.DeadlineExceeded):
+		s.log.Info("TLS could not be agreed on with a client", "client", s.client, "error", err)
 	default:
 		if errors.Is(err, context.DeadlineExceeded) {
 			s.options.Registry.timeouts[TimeoutLogin].Add(1)

@@ -51,13 +51,14 @@ func NewAuthQuery(o AuthQueryOptions) *AuthQuery {
 // find returns whether there is such a user, and its verifier if that has the form by which SCRAM can go. Errors are
 // those of Find and the end of ctx.
 func (q *AuthQuery) find(ctx context.Context, user string) (found bool, verifier string, err error) {
-	q.mu.Lock()
-	a, kept := q.answered[user]
-	q.mu.Unlock()
-	if kept && q.o.Clock().Before(a.until) {
+	a, kept := q.kept(user)
+	if kept {
 		return a.found, a.verifier, nil
 	}
 	asked := q.flight.DoChan(user, func() (any, error) {
+		if a, kept := q.kept(user); kept { // the flight before this one has just ended
+			return a, nil
+		}
 		// Those who wait come and go: the question does not end with the first of them.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), authQueryTimeout)
 		defer cancel()
@@ -73,6 +74,14 @@ func (q *AuthQuery) find(ctx context.Context, user string) (found bool, verifier
 	case <-ctx.Done():
 		return false, "", context.Cause(ctx)
 	}
+}
+
+// kept returns an answer that may still be used.
+func (q *AuthQuery) kept(user string) (a answer, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	a, ok = q.answered[user]
+	return a, ok && q.o.Clock().Before(a.until)
 }
 
 func (q *AuthQuery) ask(ctx context.Context, user string) (answer, error) {
