@@ -125,7 +125,8 @@ func (a *analysis) catalogFunction(f *pg_query.FuncCall) *sqlstate.Error {
 	path, ok := names(f.Funcname)
 	if ok {
 		name := path[len(path)-1]
-		allowed := safeFunctions[name] != 0 || catalogFunctions[name]
+		_, session := sessionFunctions[name]
+		allowed := safeFunctions[name] != 0 || catalogFunctions[name] || session && !a.env.View.Restricted()
 		qualified := len(path) == 2 && isCatalog(path[0])
 		if allowed && (qualified || len(path) == 1 && !a.shadowed(name)) {
 			return nil

@@ -23,6 +23,7 @@ const (
 	oidInt4        = 23
 	oidText        = 25
 	oidOID         = 26
+	oidVoid        = 2278
 	oidFloat4      = 700
 	oidFloat8      = 701
 	oidUnknown     = 705

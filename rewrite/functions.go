@@ -69,6 +69,7 @@ var catalogFunctions = func() map[string]bool {
 		"_pg_interval_type", "_pg_index_position",
 		"regexp_match", "regexp_matches", "regexp_split_to_array", "regexp_split_to_table", "textregexeq",
 		"pg_sleep", "age", "mxid_age", "parse_ident", "array_positions", "set_bit", "nullif", "random",
+		"pg_advisory_unlock_all",
 	} {
 		list[name] = true
 	}

@@ -35,6 +35,9 @@ type Plan struct {
 	Touched []Touch
 	// Writes reports that the statement changes rows or locks them.
 	Writes bool
+	// Holds is what the statement leaves on the connection to the logical database, Frees what is gone when its transaction
+	// is committed.
+	Holds, Frees Held
 }
 
 // Destination says where a plan runs.
@@ -56,6 +59,10 @@ const (
 	CommandInsert Command = "INSERT"
 	CommandUpdate Command = "UPDATE"
 	CommandDelete Command = "DELETE"
+
+	CommandListen   Command = "LISTEN"
+	CommandUnlisten Command = "UNLISTEN"
+	CommandNotify   Command = "NOTIFY"
 )
 
 // Column is one column of RowDescription as the client sees it.

@@ -105,6 +105,12 @@ func (p *Planner) plan(ctx context.Context, s *Statement, env *Env) (*Plan, []in
 	if refusal != nil {
 		return nil, every, refusal
 	}
+	if plan, refusal, done := s.messaging(tree, env); done {
+		if refusal != nil {
+			return nil, every, refusal
+		}
+		return plan, nil, nil
+	}
 	if plan, refusal, done := s.utility(tree); done {
 		if refusal != nil {
 			return nil, every, refusal
@@ -225,6 +231,7 @@ func (a *analysis) finishCatalogQuery(tree *pg_query.Node, plan *Plan) (*Plan, *
 		return nil, refusal
 	}
 	plan.Destination = DestinationLogical
+	plan.Holds, plan.Frees = heldBy(tree)
 	plan.Text = Text{Fragments: []string{p.text}}
 	plan.Inputs = a.inputs
 	plan.Columns = []Column{} // rows of no columns are rows

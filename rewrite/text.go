@@ -33,7 +33,7 @@ func (p *Plan) String() string {
 		}
 	}
 	if p.Destination == DestinationLogical {
-		line("route", "logical database")
+		line("route", "logical database%s", map[bool]string{true: ", which the session keeps"}[p.Holds != 0])
 		return b.String()
 	}
 	line("route", "%s", p.routeText())

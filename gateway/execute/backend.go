@@ -18,6 +18,8 @@ type Backend struct {
 	Unsynced bool
 	// Failed: an error was answered since; the server passes over everything until Sync.
 	Failed bool
+	// Notified, if set, is given each NotificationResponse; the message is good during the call.
+	Notified func(wire.Message)
 
 	portals uint64
 	due     []answer // of what was queued since the last portal
@@ -118,7 +120,11 @@ func (b *Backend) receive(ctx context.Context) (wire.Message, *sqlstate.Error) {
 			return wire.Message{}, b.breaks(ctx)
 		}
 		switch m.Type {
-		case wire.TypeNoticeResponse, wire.TypeParameterStatus, wire.TypeNotificationResponse:
+		case wire.TypeNotificationResponse:
+			if b.Notified != nil {
+				b.Notified(m)
+			}
+		case wire.TypeNoticeResponse, wire.TypeParameterStatus:
 			// None of them is forwarded from a protected database: they may hold anything.
 		case wire.TypeErrorResponse:
 			return wire.Message{}, b.failure(m)

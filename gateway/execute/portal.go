@@ -77,6 +77,7 @@ func (r *Runner) Bind(ctx context.Context, request *Request) (*Portal, *sqlstate
 		}
 	}
 	p.bindInputFormats()
+	p.discard = request.Plan.Columns == nil && len(request.Plan.Outputs) > 0 // NOTIFY by a function
 	return p, nil
 }
 
@@ -505,6 +506,10 @@ func (p *Portal) decodeRow(body []byte) *sqlstate.Error {
 
 func (p *Portal) answer(rows int64) Answer {
 	plan := p.program.plan
+	switch plan.Command {
+	case rewrite.CommandListen, rewrite.CommandUnlisten, rewrite.CommandNotify:
+		return Answer{Tag: string(plan.Command)}
+	}
 	if plan.Command == rewrite.CommandSelect {
 		return Answer{Tag: "SELECT " + strconv.FormatInt(rows, 10), Rows: rows}
 	}

@@ -358,5 +358,6 @@ func (s *Session) discardAll() *sqlstate.Error {
 	s.settings.ResetAll()
 	s.deallocateAll()
 	clear(s.protocol.portals)
+	s.freeHeld()
 	return nil
 }

@@ -306,6 +306,10 @@ func (s *Session) backends(p *portal) (func(datasource string) *execute.Backend,
 	s.tx.queried = true
 	backends := make(map[string]*execute.Backend, len(datasources))
 	for _, d := range datasources {
+		if s.holds(d) && (s.servers[d] == nil || s.servers[d].Broken()) {
+			s.checkHeld()
+			return nil, heldLost()
+		}
 		sv, err := s.server(s.working, d)
 		if err != nil {
 			return nil, err
@@ -313,6 +317,7 @@ func (s *Session) backends(p *portal) (func(datasource string) *execute.Backend,
 		s.establish(d, sv)
 		backends[d] = sv.Backend
 	}
+	s.hold(p.plan)
 	if p.plan.Writes {
 		s.tx.wrote, s.tx.writer = true, datasources[0]
 	}

@@ -144,7 +144,9 @@ func (s *Session) readyForQuery() {
 	if s.tx.idle() {
 		s.closePortals()
 		s.tx = transaction{}
+		s.checkHeld()
 		s.releaseServers()
+		s.deliver()
 	}
 	s.report()
 	s.conn.Out.ReadyForQuery(s.tx.status())

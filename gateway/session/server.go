@@ -154,6 +154,9 @@ func (s *Session) dropServer(datasource string) {
 // releaseServers gives all connections back: no transaction is open. One that holds anything of the session is closed.
 func (s *Session) releaseServers() {
 	for datasource := range s.servers {
+		if s.holds(datasource) {
+			continue
+		}
 		sv := s.leaveServer(datasource)
 		if sv.begun || sv.Unsynced || sv.Failed || !sv.Server.Idle() {
 			sv.pool.Discard(sv.Server)

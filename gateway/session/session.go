@@ -67,6 +67,7 @@ type Session struct {
 
 	protocol protocol
 	environ  environment
+	held     held
 }
 
 // Serve runs a session on an accepted socket, which it closes. ctx is the life of the gateway.
@@ -223,7 +224,7 @@ func (s *Session) read() (wire.Message, error) {
 	if s.drained.Load() {
 		ctx = s.working // a transaction may end
 	}
-	m, err := s.conn.Read(ctx)
+	m, err := s.readClient(ctx)
 	if errors.Is(err, errDraining) && !s.tx.idle() {
 		return s.conn.Read(s.working)
 	}

@@ -196,6 +196,7 @@ func (s *Session) readRun(p *portal, rowsMax int32) (execute.Answer, *sqlstate.E
 		s.recordFailure(p.statement.parsed, p.plan, p.run.Routes(), err)
 		return answer, err
 	}
+	s.free(p.plan)
 	p.done = !answer.Suspended
 	p.place.row, p.place.onRow = p.place.row+answer.Rows, answer.Suspended
 	return answer, nil

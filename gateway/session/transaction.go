@@ -173,6 +173,7 @@ func (s *Session) commit(ctx context.Context) *sqlstate.Error {
 		return err
 	}
 	s.settings.Commit()
+	s.settleHeld(true)
 	s.tx = transaction{}
 	return nil
 }
@@ -225,6 +226,7 @@ func (s *Session) commitOn(ctx context.Context, sv *server) *sqlstate.Error {
 func (s *Session) rollback(ctx context.Context) {
 	s.rollbackServers(ctx)
 	s.settings.Rollback()
+	s.settleHeld(false)
 	s.tx = transaction{}
 }
 
@@ -286,6 +288,7 @@ func (s *Session) abort() {
 		s.tx.failed = true
 		return
 	}
+	s.settleHeld(false)
 	s.tx = transaction{}
 }
 
