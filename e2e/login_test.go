@@ -32,6 +32,7 @@ func TestLogins(t *testing.T) {
 	t.Run("roles", s.rolesOfLogins)
 	t.Run("cancel", s.cancelOverTLS)
 	t.Run("audit", s.auditOfLogins)
+	t.Run("TLS required", s.requiredTLS)
 	t.Run("new certificates", s.newCertificates)
 	for _, secret := range []string{loginPassword, foundPassword, backendPassword} {
 		if strings.Contains(s.log.String(), secret) {
@@ -287,6 +288,44 @@ func (s *loginStage) auditOfLogins(t *testing.T) {
 	for _, want := range []string{`"user":"alice"`, `"certificate":"CN=alice,O=Corp"`, `"sqlstate":"28000"`, `"sqlstate":"28P01"`} {
 		if !strings.Contains(string(log), want) {
 			t.Errorf("the audit log does not have %s", want)
+		}
+	}
+}
+
+// requiredTLS has the gateway refuse clients without TLS, and then those without a certificate.
+func (s *loginStage) requiredTLS(t *testing.T) {
+	required := strings.Replace(loginConfig, "client_cert: optional", "client_cert: optional, require: true", 1)
+	required = strings.Replace(required, "type: hostnossl", "type: any", 1) // which would contradict it
+	login := func(conninfo string) string {
+		cmd := exec.Command(s.clusters[0].Psql(), "-X", "-A", "-t", "-d", "port="+s.port+" dbname=shop "+conninfo, "-c", "SELECT 'in'")
+		cmd.Dir, cmd.Env = s.dir, append(os.Environ(), "PGPASSWORD="+loginPassword)
+		out, err := cmd.CombinedOutput()
+		if err != nil && cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	for _, step := range []struct {
+		config string
+		want   map[string]string
+	}{
+		{required, map[string]string{
+			"host=127.0.0.1 user=app sslmode=require": "in",
+			"host=127.0.0.1 user=app sslmode=disable": `FATAL:  no pg_hba.conf entry for host "127.0.0.1", user "app", database "shop", no encryption`,
+			"host=" + s.dir + " user=app":             "in",
+		}},
+		{strings.Replace(loginConfig, "client_cert: optional", "client_cert: require", 1), map[string]string{
+			"host=127.0.0.1 user=app sslmode=require sslcert=app.crt sslkey=app.key": "in",
+			"host=127.0.0.1 user=app sslmode=require sslcert=none":                   "certificate required",
+			"host=127.0.0.1 user=app sslmode=disable":                                "in",
+		}},
+		{loginConfig, map[string]string{"host=127.0.0.1 user=app sslmode=require sslcert=none": "in"}},
+	} {
+		s.reload(t, step.config)
+		for conninfo, want := range step.want {
+			if got := login(conninfo); !strings.Contains(got, want) {
+				t.Errorf("%s: %s, want %s", conninfo, got, want)
+			}
 		}
 	}
 }
