@@ -17,7 +17,7 @@ import (
 
 const (
 	sampleInterval = 20 * time.Millisecond // between two looks at the proxy's CPU time
-	attemptsMax    = 3                     // of a run that is void
+	attemptsMax    = 4                     // of a run that is void
 )
 
 // errVoid means that on a busy machine the clients needed most of the run to connect.
@@ -32,23 +32,23 @@ type pgbench struct {
 	pid      int // of the proxy; 0: there is none
 }
 
-// pgbench runs it, and again if the run is void.
+// pgbench runs it, and again for longer if the run is void.
 func (s *stage) pgbench(ctx context.Context, p pgbench) (m measurement, err error) {
-	for range attemptsMax {
-		if m, err = s.pgbenchOnce(ctx, p); !errors.Is(err, errVoid) {
+	for attempt := range attemptsMax {
+		if m, err = s.pgbenchOnce(ctx, p, s.options.seconds<<attempt); !errors.Is(err, errVoid) {
 			break
 		}
 	}
 	return m, err
 }
 
-func (s *stage) pgbenchOnce(ctx context.Context, p pgbench) (measurement, error) {
+func (s *stage) pgbenchOnce(ctx context.Context, p pgbench, seconds int) (measurement, error) {
 	dir, err := os.MkdirTemp(s.dir, "run-")
 	if err != nil {
 		return measurement{}, err
 	}
 	defer os.RemoveAll(dir)
-	args := append([]string{"-n", "-M", p.protocol, "-c", strconv.Itoa(p.clients), "-j", "1", "-T", strconv.Itoa(s.options.seconds),
+	args := append([]string{"-n", "-M", p.protocol, "-c", strconv.Itoa(p.clients), "-j", "1", "-T", strconv.Itoa(seconds),
 		"--log", "--log-prefix", filepath.Join(dir, "log")}, p.script...)
 	cmd := exec.CommandContext(ctx, s.cluster.Binaries.Path("pgbench"), append(args, p.url)...)
 	var output bytes.Buffer
@@ -89,7 +89,7 @@ func (s *stage) pgbenchOnce(ctx context.Context, p pgbench) (measurement, error)
 			return measurement{}, fmt.Errorf("read pgbench's log: %w", err)
 		}
 	}
-	return evaluate(done, samples, p.clients, time.Duration(s.options.seconds)*time.Second)
+	return evaluate(done, samples, p.clients, time.Duration(seconds)*time.Second)
 }
 
 // sample is the CPU time that the proxy had used at a moment.
