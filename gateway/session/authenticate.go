@@ -146,6 +146,7 @@ func (st *State) userOf(name, database string, found bool) *policy.User {
 
 // loginFailed tells the client why it is not let in, and records it, unless the client has gone.
 func (s *Session) loginFailed(err error) {
+	s.forgetKeys()
 	var known *sqlstate.Error
 	switch {
 	case errors.As(err, &known):
