@@ -54,6 +54,12 @@ type CancelKey struct {
 // AwaitStartup waits for the first bytes of a client, which the ReadStartup after it reads, and tells whether they begin a
 // cancel request in clear. Errors: those of Read.
 func (c *Conn) AwaitStartup(ctx context.Context) (cancel bool, err error) {
+	if err := c.await(ctx, frameBytesMin); err != nil {
+		return false, err
+	}
+	if binary.BigEndian.Uint32(c.in[c.r:]) < startupBytesMin {
+		return false, nil // no more may come
+	}
 	if err := c.await(ctx, startupBytesMin); err != nil {
 		return false, err
 	}
