@@ -29,6 +29,13 @@ func NewSharedText(m wire.Parse, scope Scope) SharedText {
 	return SharedText{unique.Make(statementText{string(m.SQL), string(m.OIDs()), scope})}
 }
 
+// WithSQL returns the text with other words.
+func (t SharedText) WithSQL(sql string) SharedText {
+	text := t.handle.Value()
+	text.sql = sql
+	return SharedText{unique.Make(text)}
+}
+
 // SQL returns the statement.
 func (t SharedText) SQL() string { return t.handle.Value().sql }
 
@@ -76,3 +83,6 @@ func (s *Server) Deallocating(statement *Statement) {
 		s.statements.remove(statement)
 	}
 }
+
+// HasInput reports whether the server has sent something, or has gone, while nobody reads. It may be called from any goroutine.
+func (s *Server) HasInput() bool { return s.socket.peek() != quiet }

@@ -20,16 +20,19 @@ type barriers struct {
 // copyEnd marks CopyDone or CopyFail. The others mark something of the gateway's own, whose answers are for nobody: settingUp
 // must succeed, and if preparing does not, what follows it will tell the client.
 const (
-	copyEnd   = wire.TypeCopyDone
-	settingUp = 'u'
-	preparing = 'p'
+	copyEnd = wire.TypeCopyDone
+	// copyEndOpen is one behind an Execute and before its Sync.
+	copyEndOpen = 'o'
+	settingUp   = 'u'
+	preparing   = 'p'
 )
 
 // none reports that nothing is outstanding.
 func (b *barriers) none() bool { return b.count == 0 && !b.copying && !b.doubtful }
 
-// sent takes note of a message that goes to the server, and reports whether it will be answered by ReadyForQuery.
-func (b *barriers) sent(t wire.Type) (counted bool) {
+// sent takes note of a message that goes to the server, and reports whether it will be answered by ReadyForQuery. open says
+// that messages of the extended protocol stand before it without Sync.
+func (b *barriers) sent(t wire.Type, open bool) (counted bool) {
 	if b.copying {
 		switch t {
 		case wire.TypeCopyDone, wire.TypeCopyFail:
@@ -46,7 +49,10 @@ func (b *barriers) sent(t wire.Type) (counted bool) {
 		b.count++
 		return true
 	case wire.TypeCopyDone, wire.TypeCopyFail:
-		if b.count > 0 {
+		switch {
+		case open:
+			b.push(copyEndOpen)
+		case b.count > 0:
 			b.push(copyEnd)
 		}
 	}
@@ -84,7 +90,7 @@ func (b *barriers) ready() bool {
 	for b.next < len(b.kinds) {
 		kind := b.kinds[b.next]
 		b.next++
-		if kind != copyEnd {
+		if kind != copyEnd && kind != copyEndOpen {
 			b.count--
 			b.skipEnds()
 			return true
@@ -104,8 +110,9 @@ func (b *barriers) skipEnds() {
 // reports that a Query has begun the COPY: its ReadyForQuery comes without Sync.
 func (b *barriers) copyIn() (passed int, simple bool) {
 	at := b.next
-	for at < len(b.kinds) && b.kinds[at] == copyEnd {
-		at++ // it was sent when there was nothing to copy
+	if at < len(b.kinds) && b.kinds[at] == copyEndOpen {
+		b.next++
+		return 0, false
 	}
 	if at < len(b.kinds) && b.kinds[at] == wire.TypeQuery {
 		simple = true
@@ -113,7 +120,7 @@ func (b *barriers) copyIn() (passed int, simple bool) {
 	}
 	end := at
 	for ; end < len(b.kinds); end++ {
-		if b.kinds[end] == copyEnd {
+		if b.kinds[end] == copyEnd || b.kinds[end] == copyEndOpen {
 			b.kinds = append(b.kinds[:at], b.kinds[end+1:]...)
 			b.count -= passed
 			return passed, simple

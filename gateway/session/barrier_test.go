@@ -18,6 +18,11 @@ func TestBarriersFollowCopy(t *testing.T) {
 		{"SZQZ", 0, false, false},
 		{"QGddc", 1, false, false},
 		{"QGddcZ", 0, false, false},
+		{"BdcBSG", 1, false, false}, // Execute, data and the next statement before the Sync
+		{"BdcBSGZ", 0, false, false},
+		{"BdcBSQZZ", 0, false, false}, // nothing was copied
+		{"BcSBcSGZ", 1, false, false},
+		{"BcSBcSGZGZ", 0, false, false},
 		{"QG", 1, true, false},
 		{"QGSH", 1, true, false},         // Sync and Flush within COPY are passed over
 		{"QSddcSG", 2, false, false},     // data before the server has said that it wants any
@@ -49,8 +54,11 @@ func TestBarriersFollowCopy(t *testing.T) {
 		{"QcQGZG", 1, true, false},       //
 	} {
 		var b barriers
+		open := false
 		for _, e := range []byte(c.events) {
 			switch e {
+			case 'B': // a message of the extended protocol
+				open = true
 			case 'Z':
 				if !b.ready() {
 					t.Errorf("%s: a ReadyForQuery too many", c.events)
@@ -60,7 +68,8 @@ func TestBarriersFollowCopy(t *testing.T) {
 			case 'E':
 				b.failed()
 			default:
-				b.sent(wire.Type(e))
+				b.sent(wire.Type(e), open)
+				open = open && e != 'S'
 			}
 		}
 		if b.count != c.count || b.copying != c.copying || b.doubtful != c.doubt_ {

@@ -315,7 +315,7 @@ func (l *lender) forward(m wire.Message) {
 	r := l.relay
 	if r.owed.copying {
 		r.up.Out.Forward(m)
-		if r.owed.sent(m.Type) {
+		if r.owed.sent(m.Type, r.open) {
 			r.server.Asked()
 		}
 		return
@@ -337,7 +337,7 @@ func (l *lender) forward(m wire.Message) {
 	default:
 		r.up.Out.Forward(m)
 	}
-	if r.owed.sent(m.Type) {
+	if r.owed.sent(m.Type, r.open) {
 		r.server.Asked()
 	}
 }
@@ -361,6 +361,9 @@ func (l *lender) query(m wire.Message) {
 	l.effects |= effects
 	l.forgetSequences(effects)
 	if effects&(effect.Execute|effect.Deallocate) != 0 && l.statements.rewrite(text, effects) {
+		return
+	}
+	if effects&effect.Prepare != 0 && !l.statements.prepareBySQL(text) {
 		return
 	}
 	l.relay.up.Out.Forward(m)
@@ -609,6 +612,9 @@ func (l *lender) settle() error {
 		keep = effect.Settings
 	}
 	l.pins = found.pins | keep
+	if l.pins&effect.Prepare == 0 {
+		clear(l.statements.bySQL)
+	}
 	r.listening.Store(l.pins&effect.Listen != 0)
 	if l.pins != 0 && r.session.database.Pooling.RefuseState {
 		return sqlstate.New(sqlstate.FeatureNotSupported, "the session left something on its server connection that transaction mode cannot keep").

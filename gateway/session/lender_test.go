@@ -1,7 +1,9 @@
 package session
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/portcullisdb/portcullis/config/policy"
 	"github.com/portcullisdb/portcullis/gateway/pool"
@@ -459,5 +462,147 @@ func TestRoleIsTheClients(t *testing.T) {
 		if _, err := conn.Exec(ctx, "SELECT * FROM only_gateway"); code(err) != "42501" {
 			t.Errorf("the gateway's table: %v", err)
 		}
+	}
+}
+
+// A statement that is prepared after a table has changed is not taken for one that was prepared before, by whomever.
+func TestPreparedStatementsFollowTheSchema(t *testing.T) {
+	g := lendingGateway(t, 1)
+	a, b := g.connect(t), g.connect(t)
+	ctx := testContext(t)
+	mustExec(t, a, "DROP TABLE IF EXISTS changing; CREATE TABLE changing (a int)", pgx.QueryExecModeSimpleProtocol)
+	const sql = "SELECT * FROM changing"
+	if _, err := a.PgConn().Prepare(ctx, "before", sql, nil); err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, b, "ALTER TABLE changing ADD b text", pgx.QueryExecModeSimpleProtocol)
+	if r := a.PgConn().ExecPrepared(ctx, "before", nil, nil, nil).Read(); code(r.Err) != "0A000" {
+		t.Errorf("the old statement: %v", r.Err)
+	}
+	for i, conn := range []*pgx.Conn{a, b} {
+		st, err := conn.PgConn().Prepare(ctx, "after", sql, nil)
+		if err != nil || len(st.Fields) != 2 {
+			t.Errorf("%d: %v %v", i, st, err)
+		}
+	}
+	// The path decides what a text means too.
+	mustExec(t, b, "DROP SCHEMA IF EXISTS elsewhere CASCADE; CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.changing (c bool)",
+		pgx.QueryExecModeSimpleProtocol)
+	mustExec(t, b, "SET search_path = elsewhere")
+	if st, err := b.PgConn().Prepare(ctx, "there", sql, nil); err != nil || len(st.Fields) != 1 {
+		t.Errorf("%v %v", st, err)
+	}
+	if st, err := a.PgConn().Prepare(ctx, "here", sql, nil); err != nil || len(st.Fields) != 2 {
+		t.Errorf("%v %v", st, err)
+	}
+}
+
+// EXECUTE and DEALLOCATE may themselves come as messages.
+func TestCommandsAboutStatementsComeAsMessages(t *testing.T) {
+	g := lendingGateway(t, 2)
+	conn, other := g.connect(t), g.connect(t)
+	ctx := testContext(t)
+	raw := conn.PgConn()
+	for _, named := range []bool{false, true} {
+		for _, sql := range []string{"SELECT 'x'::text"} {
+			if _, err := raw.Prepare(ctx, "st", sql, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tx, err := other.Begin(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustExec(t, other, "SELECT 1")
+		do := func(sql string) *pgconn.Result {
+			if !named {
+				return raw.ExecParams(ctx, sql, nil, nil, nil, nil).Read()
+			}
+			name := "command " + sql
+			if _, err := raw.Prepare(ctx, name, sql, nil); err != nil {
+				return &pgconn.Result{Err: err}
+			}
+			return raw.ExecPrepared(ctx, name, nil, nil, nil).Read()
+		}
+		if r := do("EXECUTE st"); r.Err != nil || string(r.Rows[0][0]) != "x" {
+			t.Errorf("named %v: EXECUTE: %v", named, r)
+		}
+		if r := do("DEALLOCATE st"); r.Err != nil {
+			t.Errorf("named %v: DEALLOCATE: %v", named, r.Err)
+		}
+		if r := raw.ExecPrepared(ctx, "st", nil, nil, nil).Read(); code(r.Err) != "26000" {
+			t.Errorf("named %v: after DEALLOCATE: %v", named, r.Err)
+		}
+		_ = tx.Rollback(ctx)
+	}
+	simple := func(sql string) error { _, err := raw.Exec(ctx, sql).ReadAll(); return err }
+	if err := simple("PREPARE st AS SELECT 2"); err != nil {
+		t.Error(err)
+	}
+	if _, err := raw.Prepare(ctx, "st", "SELECT 3", nil); code(err) != "42P05" {
+		t.Errorf("the name is taken by SQL: %v", err)
+	}
+	if err := simple("DEALLOCATE st"); err != nil {
+		t.Error(err)
+	}
+	if _, err := raw.Prepare(ctx, "st", "SELECT 3", nil); err != nil {
+		t.Error(err)
+	}
+	if err := simple("PREPARE st AS SELECT 4"); code(err) != "42P05" {
+		t.Errorf("the name is taken by a message: %v", err)
+	}
+}
+
+// What a client has sent before it left is done.
+func TestWhatStandsBeforeTerminateIsDone(t *testing.T) {
+	eachMode(t, func(t *testing.T, g *testGateway) {
+		witness := g.connect(t)
+		mustExec(t, witness, "CREATE TABLE IF NOT EXISTS left_behind (a int); TRUNCATE left_behind", pgx.QueryExecModeSimpleProtocol)
+		for i := range 20 {
+			hijacked, err := g.connect(t).PgConn().Hijack()
+			if err != nil {
+				t.Fatal(err)
+			}
+			front := pgproto3.NewFrontend(hijacked.Conn, hijacked.Conn)
+			insert := fmt.Sprintf("INSERT INTO left_behind VALUES (%d)", i)
+			if i%2 == 0 {
+				front.Send(&pgproto3.Query{String: insert})
+			} else {
+				front.Send(&pgproto3.Parse{Query: insert})
+				front.Send(&pgproto3.Bind{})
+				front.Send(&pgproto3.Execute{})
+				front.Send(&pgproto3.Sync{})
+			}
+			front.Send(&pgproto3.Terminate{})
+			if err := front.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if i%4 < 2 {
+				_, _ = io.Copy(io.Discard, hijacked.Conn)
+			}
+			_ = hijacked.Conn.Close()
+		}
+		for range 100 {
+			if text(t, witness, "SELECT count(*)::text FROM left_behind") == "20" {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		t.Errorf("%s of 20 rows are there", text(t, witness, "SELECT count(*)::text FROM left_behind"))
+	})
+}
+
+// A client that waits is told at once that its server connection has gone.
+func TestIdleClientLearnsThatItsServerHasGone(t *testing.T) {
+	g := plainGateway(t)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go g.options.Registry.Sweep(ctx, func() Timeouts { return Timeouts{} })
+	conn, killer := g.connect(t), g.connect(t)
+	mustExec(t, conn, "SELECT 1")
+	mustExec(t, killer, "SELECT pg_terminate_backend($1)", int32(conn.PgConn().PID()))
+	_, err := conn.WaitForNotification(testContext(t))
+	if code(err) != "57P01" {
+		t.Errorf("told %v", err)
 	}
 }

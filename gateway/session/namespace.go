@@ -17,8 +17,9 @@ import (
 type namespace struct {
 	lender  *lender
 	named   map[string]prepared
-	bytes   int    // of the texts in named, about: what an error takes back is still counted
-	unnamed []byte // the body of the Parse that made the unnamed statement; empty: there is none
+	bytes   int                 // of the texts in named, about: what an error takes back is still counted
+	bySQL   map[string]struct{} // names that PREPARE has given, on a connection that the session is bound to
+	unnamed []byte              // the body of the Parse that made the unnamed statement; empty: there is none
 	// unnamedEffects are its effects; unnamedHere: it is the linked connection's unnamed statement.
 	unnamedEffects effect.Effects
 	unnamedHere    bool
@@ -30,6 +31,8 @@ type namespace struct {
 type prepared struct {
 	text    pool.SharedText
 	effects effect.Effects
+	// indirect: the text names another statement of the client's, EXECUTE or DEALLOCATE, and is sent with the server's name.
+	indirect bool
 }
 
 // change is a Parse or Close of the client's that the server has not answered yet.
@@ -76,29 +79,40 @@ func (n *namespace) parse(m wire.Message) {
 	if len(p.Name) == 0 {
 		n.unnamed = append(emptied(n.unnamed), m.Body...)
 		n.unnamedEffects, n.unnamedHere = effects, true
+		if effects&(effect.Execute|effect.Deallocate) != 0 {
+			p.SQL = []byte(n.direct(string(p.SQL)))
+			r.server.ExpectParse()
+			r.up.Out.ParseUnnamed(p)
+			n.changes = append(n.changes, change{segment: r.server.AskedFor(), kind: changeUnnamed})
+			return
+		}
 		n.forward(m, changeUnnamed)
 		return
 	}
-	before, exists := n.named[string(p.Name)]
+	name := string(statementName(p.Name))
+	before, exists := n.named[name]
+	if _, bySQL := n.bySQL[name]; bySQL {
+		exists = true
+	}
 	switch {
 	case exists:
-		n.refuse(sqlstate.New(sqlstate.DuplicatePreparedStatement, "prepared statement \"%s\" already exists", p.Name))
+		n.refuse(sqlstate.New(sqlstate.DuplicatePreparedStatement, "prepared statement \"%s\" already exists", name))
 		return
 	case len(n.named) >= r.session.options.Limits.withDefaults().Statements, n.bytes+len(p.SQL) > statementBytesMax:
 		n.refuse(sqlstate.New(sqlstate.ProgramLimitExceeded, "the session has too many prepared statements").
 			WithHint("Deallocate those that are not needed any more."))
 		return
 	}
-	made := prepared{text: pool.NewSharedText(p, l.scope()), effects: effects}
+	made := prepared{text: pool.NewSharedText(p, l.scope()), effects: effects,
+		indirect: effects&(effect.Execute|effect.Deallocate) != 0}
 	if n.named == nil {
 		n.named = map[string]prepared{}
 	}
-	name := string(p.Name)
 	n.named[name] = made
 	n.bytes += len(p.SQL)
 	// A failed transaction takes no new statement, and only the server can say so.
 	failed := byte(r.status.Load()) == wire.StatusFailed
-	_, sent := r.server.PrepareShared(made.text, true, failed)
+	_, sent := r.server.PrepareShared(n.textOf(made), true, failed)
 	if !sent {
 		r.up.Out.Close(wire.KindStatement, placeName)
 		r.server.ExpectClose()
@@ -142,17 +156,25 @@ func (n *namespace) bind(m wire.Message) {
 			return
 		}
 		l.effects |= n.unnamedEffects
+		if n.unnamedEffects&effect.Deallocate != 0 {
+			if p, problem := wire.DecodeParse(n.unnamed); problem == nil {
+				n.deallocate(string(p.SQL))
+			}
+		}
 		r.up.Out.Forward(m)
 		return
 	}
-	st, exists := n.named[string(name)]
+	st, exists := n.named[string(statementName(name))]
 	if !exists {
 		n.forwardUnknown(m, name)
 		return
 	}
 	l.effects |= st.effects
 	l.forgetSequences(st.effects)
-	statement, _ := r.server.PrepareShared(st.text, false, false)
+	statement, _ := r.server.PrepareShared(n.textOf(st), false, false)
+	if st.effects&effect.Deallocate != 0 {
+		n.deallocate(st.text.SQL())
+	}
 	r.up.Out.BindRest(portal, statement.Name, rest)
 }
 
@@ -168,12 +190,12 @@ func (n *namespace) describe(m wire.Message) {
 			r.up.Out.Forward(m)
 		}
 	default:
-		st, exists := n.named[string(name)]
+		st, exists := n.named[string(statementName(name))]
 		if !exists {
 			n.forwardUnknown(m, name)
 			return
 		}
-		statement, _ := r.server.PrepareShared(st.text, false, false)
+		statement, _ := r.server.PrepareShared(n.textOf(st), false, false)
 		r.up.Out.Describe(wire.KindStatement, statement.Name)
 	}
 }
@@ -189,15 +211,21 @@ func (n *namespace) close(m wire.Message) {
 		n.unnamed = n.unnamed[:0]
 		n.forward(m, changeUnnamed)
 	default:
-		before, had := n.named[string(name)]
-		if delete(n.named, string(name)); len(n.named) == 0 {
+		own := string(statementName(name))
+		if _, bySQL := n.bySQL[own]; bySQL {
+			delete(n.bySQL, own)
+			n.forward(m, changeNone)
+			return
+		}
+		before, had := n.named[own]
+		if delete(n.named, own); len(n.named) == 0 {
 			n.bytes = 0
 		} else if had {
 			n.bytes -= len(before.text.SQL())
 		}
 		r.up.Out.Close(wire.KindStatement, placeName)
 		r.server.ExpectClose()
-		n.changes = append(n.changes, change{segment: r.server.AskedFor(), name: string(name), before: before, had: had,
+		n.changes = append(n.changes, change{segment: r.server.AskedFor(), name: own, before: before, had: had,
 			kind: changeNamed})
 	}
 }
@@ -228,6 +256,9 @@ func (n *namespace) bringUnnamed() bool {
 		return false
 	}
 	n.unnamedHere = true
+	if n.unnamedEffects&(effect.Execute|effect.Deallocate) != 0 {
+		p.SQL = []byte(n.direct(string(p.SQL)))
+	}
 	n.lender.relay.server.ParseUnnamed(p)
 	return true
 }
@@ -294,6 +325,7 @@ func (n *namespace) undo(c *change, later []change) {
 // clear forgets all statements: DEALLOCATE ALL or DISCARD ALL has been done.
 func (n *namespace) clear() {
 	clear(n.named)
+	clear(n.bySQL)
 	n.bytes, n.unnamedHere = 0, false
 }
 
@@ -320,6 +352,67 @@ func (n *namespace) rewrite(text []byte, effects effect.Effects) bool {
 	}
 	r.up.Out.QueryParts(text[:start], statement.Name, text[end:])
 	return true
+}
+
+// prepareBySQL takes note of the name that PREPARE gives. It is false if the client has a statement of that name, and the
+// server was made to fail.
+func (n *namespace) prepareBySQL(text []byte) bool {
+	_, _, name, ok := effect.StatementName(text)
+	if !ok {
+		return true
+	}
+	name = string(statementName([]byte(name)))
+	if _, exists := n.named[name]; exists {
+		n.lender.refuse(sqlstate.New(sqlstate.DuplicatePreparedStatement, "prepared statement \"%s\" already exists", name))
+		n.lender.relay.up.Out.Query(refusalName)
+		return false
+	}
+	if n.bySQL == nil {
+		n.bySQL = map[string]struct{}{}
+	}
+	n.bySQL[name] = struct{}{}
+	return true
+}
+
+// textOf returns the text by which the linked server knows a statement.
+func (n *namespace) textOf(st prepared) pool.SharedText {
+	if !st.indirect {
+		return st.text
+	}
+	return st.text.WithSQL(n.direct(st.text.SQL()))
+}
+
+// direct returns an EXECUTE or DEALLOCATE with the name that the statement has on the linked server, where it is made if it
+// must be. What names no statement of the client's stays as it is.
+func (n *namespace) direct(sql string) string {
+	start, end, name, ok := effect.StatementName([]byte(sql))
+	st, exists := n.named[name]
+	if !ok || !exists || st.indirect {
+		return sql
+	}
+	statement, _ := n.lender.relay.server.PrepareShared(st.text, false, false)
+	n.lender.effects |= st.effects
+	return sql[:start] + statement.Name + sql[end:]
+}
+
+// deallocate takes note of a DEALLOCATE that is about to run.
+func (n *namespace) deallocate(sql string) {
+	r := n.lender.relay
+	_, _, name, ok := effect.StatementName([]byte(sql))
+	st, exists := n.named[name]
+	if !ok || !exists || st.indirect {
+		return
+	}
+	statement, _ := r.server.PrepareShared(st.text, false, false)
+	n.deallocating = append(n.deallocating, deallocation{r.server.AskedFor(), name})
+	r.server.Deallocating(statement)
+}
+
+// statementName cuts a name as servers do, which keep names of at most 63 bytes (src/backend/commands/prepare.c,
+// NAMEDATALEN).
+func statementName(name []byte) []byte {
+	const nameBytesMax = 63
+	return name[:min(len(name), nameBytesMax)]
 }
 
 // deallocation is a DEALLOCATE that is under way.

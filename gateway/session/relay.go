@@ -38,8 +38,9 @@ type relay struct {
 	helping     bool // the helper owns up's reading side and the client's writing side
 	// flushing: the session's goroutine has something for the server that it has not sent yet, or not quite. The helper waits
 	// for that before it does anything but read.
-	flushing bool
-	flushed  sync.Cond
+	flushing    bool
+	helperEnded bool
+	flushed     sync.Cond
 
 	helper     sync.WaitGroup
 	assist     context.Context // of the helper's reads
@@ -142,7 +143,7 @@ func (r *relay) acquire() *sqlstate.Error {
 	r.pool, r.server, r.up = p, server, server.Relay()
 	r.sent, r.open, r.mixed, r.owed = false, false, false, barriers{kinds: emptied(r.owed.kinds)}
 	s.mu.Lock()
-	s.linked = server
+	s.linked, s.stirred = server, false
 	s.mu.Unlock()
 	if s.working.Err() != nil {
 		r.discard()
@@ -213,6 +214,7 @@ func (r *relay) run() {
 			return
 		}
 		if m.Type == wire.TypeTerminate {
+			r.finish()
 			return
 		}
 		up, helping := r.take(m)
@@ -231,7 +233,7 @@ func (r *relay) run() {
 			r.mu.Lock()
 			r.flushing = false
 			r.mu.Unlock()
-			r.flushed.Signal()
+			r.flushed.Broadcast()
 		}
 		if helping || s.conn.Buffered() {
 			continue
@@ -240,6 +242,44 @@ func (r *relay) run() {
 			r.serverFailed(err)
 			return
 		}
+	}
+}
+
+// finish has what was sent before Terminate run to its end: servers do, whether the client still waits or not.
+func (r *relay) finish() {
+	r.mu.Lock()
+	up, helping := r.up, r.helping
+	wanted := r.server != nil && r.owed.count > 0 && !r.owed.copying && !r.owed.doubtful
+	if !helping && wanted {
+		helping = r.open || r.mixed
+		if helping {
+			r.mu.Unlock()
+			r.help(true)
+			r.mu.Lock()
+		}
+	}
+	r.mu.Unlock()
+	if !wanted {
+		return
+	}
+	if err := up.Flush(r.untilKilled()); err != nil {
+		r.serverFailed(err)
+		return
+	}
+	if !helping {
+		if err := r.answers(); err != nil {
+			r.serverFailed(err)
+			return
+		}
+		_ = r.session.conn.Flush(r.session.working) // the client may have gone
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.flushing = false
+	r.flushed.Broadcast()
+	for r.owed.count > 0 && !r.helperEnded {
+		r.flushed.Wait()
 	}
 }
 
@@ -261,6 +301,10 @@ func (r *relay) readClient() (wire.Message, error) {
 		}
 	}
 	m, err := s.conn.Read(r.clientContext())
+	for errors.Is(err, errStirred) {
+		r.listen()
+		m, err = s.conn.Read(r.clientContext())
+	}
 	if errors.Is(err, errDraining) && byte(r.status.Load()) != wire.StatusIdle {
 		return s.conn.Read(s.working)
 	}
@@ -298,7 +342,7 @@ func (r *relay) take(m wire.Message) (up *wire.Conn, helping bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.server == nil {
-		if r.answerAlone(m.Type) {
+		if r.answerAlone(m) {
 			return nil, false
 		}
 		if err := r.lent.link(); err != nil {
@@ -313,7 +357,7 @@ func (r *relay) take(m wire.Message) (up *wire.Conn, helping bool) {
 		r.lent.forward(m)
 	} else {
 		r.up.Out.Forward(m)
-		r.owed.sent(m.Type)
+		r.owed.sent(m.Type, r.open)
 	}
 	r.sending(m.Type)
 	r.flushing = r.helping
@@ -334,8 +378,14 @@ func (r *relay) sending(t wire.Type) {
 }
 
 // answerAlone answers what needs no server while nothing is linked, as a server that is idle does.
-func (r *relay) answerAlone(t wire.Type) bool {
-	switch t {
+func (r *relay) answerAlone(m wire.Message) bool {
+	switch m.Type {
+	case wire.TypeSync, wire.TypeFlush:
+		if len(m.Body) > 0 {
+			return false // the server's to refuse
+		}
+	}
+	switch m.Type {
 	case wire.TypeSync:
 		r.skipping = false
 		r.session.conn.Out.ReadyForQuery(wire.StatusIdle)
@@ -541,7 +591,7 @@ func (r *relay) rest() error {
 // help starts the helper. flushing says that something waits to be sent to the server.
 func (r *relay) help(flushing bool) {
 	r.mu.Lock()
-	r.helping, r.flushing = true, flushing
+	r.helping, r.flushing, r.helperEnded = true, flushing, false
 	up := r.up
 	if r.assist == nil || r.assist.Err() != nil {
 		r.assist, r.stopAssist = context.WithCancel(r.session.working)
@@ -551,9 +601,15 @@ func (r *relay) help(flushing bool) {
 	r.helper.Add(1)
 	go func() {
 		defer r.helper.Done()
+		defer func() {
+			r.mu.Lock()
+			r.helperEnded = true
+			r.mu.Unlock()
+			r.flushed.Broadcast()
+		}()
 		defer r.session.recoverHelper()
 		if err := r.helperRun(ctx, up); err != nil {
-			r.session.stopReading(errServerGone) // wakes the client's goroutine
+			r.session.interrupt(errServerGone) // wakes the client's goroutine
 		}
 	}()
 }
@@ -592,6 +648,7 @@ func (r *relay) helperRun(ctx context.Context, up *wire.Conn) error {
 		r.mu.Lock()
 		r.tell(byte(r.status.Load()))
 		r.mu.Unlock()
+		r.flushed.Broadcast()
 		if err := s.conn.Flush(s.working); err != nil {
 			return err
 		}
@@ -622,6 +679,9 @@ func (r *relay) retire() (done bool, err error) {
 		return false, err
 	}
 	r.helping, r.sent, r.mixed = false, false, false
+	r.session.mu.Lock()
+	r.session.stirred = false
+	r.session.mu.Unlock()
 	return true, nil
 }
 

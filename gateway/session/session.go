@@ -57,9 +57,10 @@ type Session struct {
 	datum   *datum.Settings // as datumSettings made it, at settings.version datumAt
 	datumAt uint64
 	tx      transaction
-	mu      sync.Mutex // guards servers and linked for Cancel
+	mu      sync.Mutex // guards servers and linked for Cancel, and stopReading
 	servers map[string]*server
 	linked  *pool.Server // the relay's
+	stirred bool         // stir has found something to read
 	claim   pool.Claim
 	// forShards and forLogical are what servers must be set to, at settings.version forServersAt; nil is not made yet.
 	forShards, forLogical *pool.Settings
@@ -129,7 +130,7 @@ func (s *Session) recoverHelper() {
 	if cause := recover(); cause != nil {
 		s.logPanic(cause)
 		s.conn.Out.Reset()
-		s.stopReading(errServerGone)
+		s.interrupt(errServerGone)
 	}
 }
 
@@ -172,10 +173,18 @@ func (s *Session) Cancel(ctx context.Context) {
 	}
 }
 
+// interrupt ends the read from the client that the session waits in, or the next one. It may be called from any goroutine.
+func (s *Session) interrupt(cause error) {
+	s.mu.Lock()
+	stop := s.stopReading
+	s.mu.Unlock()
+	stop(cause)
+}
+
 // drain makes the session end when it is in no transaction. It may be called from any goroutine.
 func (s *Session) drain() {
 	s.drained.Store(true)
-	s.stopReading(errDraining)
+	s.interrupt(errDraining)
 }
 
 var errDraining = errors.New("the gateway is draining")

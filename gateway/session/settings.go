@@ -556,12 +556,16 @@ func duration(v string) (string, bool) {
 
 var durationUnits = map[string]int64{"": 1, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 
+// clientEncoding knows UTF8 by all of its names. Only letters and digits of a name count (src/common/encnames.c,
+// clean_encoding_name): some drivers send quotes.
 func clientEncoding(v string) (string, bool) {
-	switch strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(v)) {
-	case "utf8", "unicode":
-		return "UTF8", true
-	}
-	return "", false
+	clean := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(v))
+	return "UTF8", clean == "utf8" || clean == "unicode"
 }
 
 // dateStyle reads a list of a style, which must be ISO, and an order (src/backend/commands/variable.c, check_datestyle).

@@ -51,13 +51,16 @@ const (
 func (r *Registry) Sweep(ctx context.Context, timeouts func() Timeouts) {
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
-	start, before := time.Now(), r.now.Load()
+	start, before, ticks := time.Now(), r.now.Load(), 0
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case at := <-ticker.C:
 			r.now.Store(before + at.Sub(start).Milliseconds())
+		}
+		if ticks++; ticks%stirTicks == 0 {
+			r.stir()
 		}
 		if t := timeouts(); t != (Timeouts{}) {
 			r.sweep(ctx, t)

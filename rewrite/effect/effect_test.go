@@ -148,7 +148,8 @@ func TestStatementName(t *testing.T) {
 		{"CREATE TABLE t AS EXECUTE p", "p", "p"},
 		{"EXECUTE p; EXECUTE q", "", ""},
 		{"SELECT 1", "", ""},
-		{`EXECUTE "a""b"`, "", ""},
+		{`EXECUTE "a""b"`, `"a""b"`, `a"b`},
+		{"PREPARE p (int) AS SELECT 1", "p", "p"},
 		{"", "", ""},
 	} {
 		start, end, name, ok := StatementName([]byte(c.sql))

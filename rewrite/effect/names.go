@@ -73,8 +73,8 @@ func (s *scanner) peek() bool {
 	return s.next()
 }
 
-// StatementName finds the name of a prepared statement in a text of one statement: behind EXECUTE or DEALLOCATE, and behind
-// EXECUTE in EXPLAIN and CREATE TABLE AS. It stands at sql[start:end], with its quotes. ok is false if there is none, or more
+// StatementName finds the name of a prepared statement in a text of one statement: behind PREPARE, EXECUTE or DEALLOCATE, and
+// behind EXECUTE in EXPLAIN and CREATE TABLE AS. It stands at sql[start:end], with its quotes. ok is false if there is none, or more
 // than one statement.
 func StatementName(sql []byte) (start, end int, name string, ok bool) {
 	s := scanner{sql: sql, first: true}
@@ -92,12 +92,12 @@ func StatementName(sql []byte) (start, end int, name string, ok bool) {
 			if s.kind == kindName {
 				start, end = start-1, end+1
 			}
-			if strings.Contains(name, `"`) {
-				return 0, 0, "", false
+			if s.kind == kindName {
+				name = strings.ReplaceAll(name, `""`, `"`)
 			}
 		case s.kind != kindWord:
 		case s.first:
-			wanted = is(s.word(), "execute") || is(s.word(), "deallocate")
+			wanted = is(s.word(), "execute") || is(s.word(), "deallocate") || is(s.word(), "prepare")
 			if !wanted && !is(s.word(), "explain") && !is(s.word(), "create") {
 				return 0, 0, "", false
 			}
