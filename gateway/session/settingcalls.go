@@ -55,27 +55,39 @@ func (s *Session) settingCall(p *portal, c *rewrite.SettingCall) (*string, *sqls
 		case len(c.Arguments) == 2 && *flag == "on":
 			return nil, nil
 		}
-		return nil, unknownSetting(*name)
+		return nil, unknownByCall()
 	}
 	if name == nil {
 		return nil, sqlstate.New(sqlstate.NullValueNotAllowed, "SET requires parameter name")
 	}
 	local := flag != nil && *flag == "on"
 	var err *sqlstate.Error
-	if isMode(*name) {
+	switch {
+	case strings.EqualFold(*name, "role"), strings.EqualFold(*name, "session_authorization"):
+		err = sqlstate.New(sqlstate.InsufficientPrivilege, "the user of a session may not be changed").
+			WithRule("identity").WithHint("Connect as the other user.")
+		s.recordFailure(p.statement.parsed, nil, nil, err)
+	case isMode(*name):
 		var words []string
 		if arguments[1] != nil {
 			words = []string{*arguments[1]}
 		}
 		err = s.setMode(*name, words)
-	} else {
-		err = s.settings.SetText(*name, arguments[1], local)
+	default:
+		if err = s.settings.SetText(*name, arguments[1], local); err != nil && findSetting(*name) == nil {
+			return nil, unknownByCall()
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	value, _ := s.showValue(*name)
 	return &value, nil
+}
+
+// unknownByCall is unknownSetting without the name, which is a value here.
+func unknownByCall() *sqlstate.Error {
+	return sqlstate.New(sqlstate.UndefinedObject, "unrecognized configuration parameter")
 }
 
 // callArgument returns the text of an argument, of a boolean "on" or "off"; nil is NULL.

@@ -1,5 +1,6 @@
 -- Parameters with a dot are the client's own.
 SHOW my.own
+-- differs: no value stands in a message
 SELECT current_setting('my.own')
 SELECT current_setting('my.own', true)
 SET my.own = 'one'
@@ -40,8 +41,11 @@ SELECT set_config('timezone', 'UTC', 'f'), current_setting('TIMEZONE')
 SELECT set_config('application_name', 'by call', false)
 SELECT set_config('application_name', NULL, false)
 SELECT set_config(NULL, 'x', false)
+-- differs: no value stands in a message
 SELECT set_config('nosuch', 'x', false)
+-- differs: no value stands in a message
 SELECT current_setting('nosuch')
+-- differs: no value stands in a message
 SELECT current_setting('nosuch', false)
 SELECT current_setting('nosuch', true)
 SELECT current_setting(NULL)

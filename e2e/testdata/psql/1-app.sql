@@ -70,6 +70,49 @@ SELECT count(*) FROM countries WHERE code IN ('DE', 'CH');
 SELECT id FROM customers WHERE id IN (9001, 9002) ORDER BY id DESC LIMIT 1;
 SELECT count(*), min(id), max(id) FROM customers WHERE id IN (9001, 9002);
 
+\echo savepoints, by hand and by psql
+BEGIN;
+UPDATE customers SET city = 'Bari' WHERE id = 9001;
+SAVEPOINT "a b";
+UPDATE customers SET ssn = 'behind', city = 'Pisa' WHERE id = 9001 RETURNING ssn, city;
+SELECT 1 / 0;
+SELECT city FROM customers WHERE id = 9001;
+ROLLBACK TO "a b";
+SELECT ssn, city FROM customers WHERE id = 9001;
+COMMIT;
+\set ON_ERROR_ROLLBACK on
+BEGIN;
+UPDATE customers SET city = 'Como' WHERE id = 9001;
+SELECT nosuch FROM customers;
+SELECT id FROM customers WHERE upper(email) = 'X';
+UPDATE customers SET city = 'Riva' WHERE id = 9001 AND city = 'Como' RETURNING city;
+COMMIT;
+\set ON_ERROR_ROLLBACK off
+SELECT city FROM customers WHERE id = 9001;
+
+\echo read by parts
+\set FETCH_COUNT 1
+SELECT id, ssn FROM customers WHERE id IN (9001, 9002) ORDER BY id;
+\set FETCH_COUNT 0
+BEGIN;
+DECLARE c SCROLL CURSOR FOR SELECT id, email FROM customers WHERE id IN (9001, 9002) ORDER BY id;
+FETCH ALL c;
+FETCH PRIOR c;
+COMMIT;
+
+\echo prepared by SQL
+PREPARE by_ssn (text) AS SELECT id, ssn FROM customers WHERE ssn = $1 AND id = 9001;
+EXECUTE by_ssn ('987-65-4321');
+EXECUTE by_ssn (NULL);
+EXECUTE by_ssn (1, 2);
+DEALLOCATE by_ssn;
+EXECUTE by_ssn ('987-65-4321');
+
+\echo listening
+LISTEN news;
+UNLISTEN *;
+NOTIFY news, 'to whom it may concern';
+
 \echo delete
 DELETE FROM customers WHERE id = 9002;
 SELECT count(*) FROM customers WHERE id = 9002;

@@ -50,9 +50,16 @@ SELECT rolpassword FROM pg_authid;
 SELECT query FROM pg_stat_activity;
 DO 'BEGIN END';
 COPY customers (ssn) TO STDOUT;
-DECLARE c CURSOR FOR SELECT ssn FROM customers;
-PREPARE p AS SELECT ssn FROM customers;
+DECLARE c CURSOR WITH HOLD FOR SELECT id, ssn FROM customers WHERE id = 9001;
+FETCH c;
+CLOSE c;
+PREPARE p AS SELECT id, ssn FROM customers WHERE id = $1;
+EXECUTE p (9001);
+PREPARE q AS SELECT id FROM customers WHERE ssn = $1;
+DECLARE c CURSOR WITH HOLD FOR SELECT id FROM customers ORDER BY ssn;
 LISTEN c;
+NOTIFY c, 'x';
+SELECT pg_advisory_lock(1);
 SELECT current_user, session_user, current_database();
 
 \echo an error in a transaction, then COMMIT
