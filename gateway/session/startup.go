@@ -97,10 +97,10 @@ func (s *Session) admit() *sqlstate.Error {
 		s.forgetKeys()
 	}
 	s.view = s.user.Views[s.startup.Database]
-	s.settings = newSettings(s.user.Name, s.database.Parameters)
 	if s.database.Policy.Transparent() {
-		return nil // the server judges its parameters itself
+		return nil // the server judges its parameters itself, and no model of settings is needed
 	}
+	s.settings = newSettings(s.user.Name, s.database.Parameters)
 	return s.startupParameters()
 }
 
