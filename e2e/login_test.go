@@ -428,3 +428,44 @@ func (s *loginStage) try(t *testing.T, user, password, database string) string {
 	}
 	return refused.Code
 }
+
+// TestUsersFoundHaveTheirRoles: a user who is found on a protected database sees what the roles of the auth_query see, and what
+// a reload leaves of it.
+func TestUsersFoundHaveTheirRoles(t *testing.T) {
+	s := ownShop(t)
+	id, _ := victim(t, s)
+	ctx := context.Background()
+	if err := s.clusters[0].Exec(ctx, "postgres", "CREATE ROLE dora LOGIN PASSWORD '"+foundPassword+"'"); err != nil {
+		t.Fatal(err)
+	}
+	const logical = `    logical: "env:SHOP_LOGICAL_URL"`
+	query := func(role string) string {
+		return fmt.Sprintf("    auth_query: {url: %q, query: \"SELECT rolname, rolpassword FROM pg_authid WHERE rolname = $1\", roles: [%s]}\n",
+			s.clusters[0].URL("postgres"), role) + logical
+	}
+	connect := func() *pgx.Conn {
+		conn, err := pgx.Connect(ctx, fmt.Sprintf("postgres://dora:%s@%s/shop?sslmode=disable", strings.ReplaceAll(foundPassword, " ", "%20"), s.address))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close(ctx) })
+		return conn
+	}
+	ssn := func(conn *pgx.Conn) (text string, err error) {
+		err = conn.QueryRow(ctx, "SELECT ssn FROM customers WHERE id = $1", id).Scan(&text)
+		return text, err
+	}
+	s.reload(t, "msg=reloaded", logical, query("support"))
+	conn := connect()
+	if got, err := ssn(conn); err != nil || got != "***-**-4481" {
+		t.Errorf("as support: %q, %v", got, err)
+	}
+	s.reload(t, "msg=reloaded", logical, query("service"))
+	if got, err := ssn(conn); err != nil || got != "912-07-4481" {
+		t.Errorf("as service, in a session from before: %q, %v", got, err)
+	}
+	s.reload(t, "msg=reloaded")
+	if got, err := ssn(conn); err == nil {
+		t.Errorf("a user of an auth_query that there is no more sees %q", got)
+	}
+}
