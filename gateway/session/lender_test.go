@@ -606,3 +606,46 @@ func TestIdleClientLearnsThatItsServerHasGone(t *testing.T) {
 		t.Errorf("told %v", err)
 	}
 }
+
+// To prepare what others have prepared takes no connection: it works while all are in use.
+func TestPreparingTakesNoConnection(t *testing.T) {
+	g := lendingGateway(t, 1)
+	ctx := testContext(t)
+	busy, other := g.connect(t), g.connect(t)
+	const sql = "SELECT $1::int4"
+	if _, err := busy.PgConn().Prepare(ctx, "first", sql, nil); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := busy.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hijacked, err := other.PgConn().Hijack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hijacked.Conn.Close()
+	front := pgproto3.NewFrontend(hijacked.Conn, hijacked.Conn)
+	front.Send(&pgproto3.Parse{Name: "second", Query: sql})
+	front.Send(&pgproto3.Sync{})
+	if err := front.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"*pgproto3.ParseComplete", "*pgproto3.ReadyForQuery"} {
+		if m, err := front.Receive(); err != nil || fmt.Sprintf("%T", m) != want {
+			t.Fatalf("%T %v, not %s", m, err, want)
+		}
+	}
+	_ = tx.Rollback(ctx)
+	front.Send(&pgproto3.Bind{PreparedStatement: "second", Parameters: [][]byte{[]byte("7")}})
+	front.Send(&pgproto3.Execute{})
+	front.Send(&pgproto3.Sync{})
+	if err := front.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"*pgproto3.BindComplete", "*pgproto3.DataRow", "*pgproto3.CommandComplete", "*pgproto3.ReadyForQuery"} {
+		if m, err := front.Receive(); err != nil || fmt.Sprintf("%T", m) != want {
+			t.Fatalf("%T %v, not %s", m, err, want)
+		}
+	}
+}

@@ -42,6 +42,7 @@ type change struct {
 	before   prepared // what name stood for, if had
 	had      bool
 	kind     changeKind
+	made     bool // by Parse
 	emulated bool // the server has the statement: Close was sent for it, to hold the place of the answer
 }
 
@@ -118,7 +119,34 @@ func (n *namespace) parse(m wire.Message) {
 		r.server.ExpectClose()
 	}
 	n.changes = append(n.changes, change{segment: r.server.AskedFor(), name: name, before: before, had: exists,
-		kind: changeNamed, emulated: !sent})
+		kind: changeNamed, made: true, emulated: !sent})
+}
+
+// parseAlone answers a Parse while nothing is linked, if some server has parsed the same text in the same scope: it would do so
+// again. A client that prepares its statements takes no connection for that. It is false if a server has to be asked.
+func (n *namespace) parseAlone(m wire.Message) bool {
+	l := n.lender
+	s := l.relay.session
+	p, problem := wire.DecodeParse(m.Body)
+	if problem != nil || len(p.Name) == 0 || effect.Of(p.SQL)&^effect.Unknown != 0 {
+		return false
+	}
+	name := string(statementName(p.Name))
+	_, exists := n.named[name]
+	if exists || len(n.named) >= s.options.Limits.withDefaults().Statements || n.bytes+len(p.SQL) > statementBytesMax {
+		return false
+	}
+	text := pool.NewSharedText(p, l.scope())
+	if !s.database.scopes.parsed(text) {
+		return false
+	}
+	if n.named == nil {
+		n.named = map[string]prepared{}
+	}
+	n.named[name] = prepared{text: text, effects: effect.Of(p.SQL)}
+	n.bytes += len(p.SQL)
+	s.conn.Out.ParseComplete()
+	return true
 }
 
 // forward queues a Parse or Close as it is.
@@ -273,7 +301,11 @@ func (n *namespace) answered() (emulated bool) {
 	if len(n.changes) == 0 {
 		return false
 	}
-	emulated = n.changes[0].emulated
+	c := &n.changes[0]
+	if st, ok := n.named[c.name]; ok && c.made && !c.emulated && !st.indirect {
+		n.lender.relay.session.database.scopes.learn(st.text)
+	}
+	emulated = c.emulated
 	n.drop(1)
 	return emulated
 }

@@ -386,6 +386,8 @@ func (r *relay) answerAlone(m wire.Message) bool {
 		}
 	}
 	switch m.Type {
+	case wire.TypeParse:
+		return r.skipping || r.lent.statements.parseAlone(m)
 	case wire.TypeSync:
 		r.skipping = false
 		r.session.conn.Out.ReadyForQuery(wire.StatusIdle)

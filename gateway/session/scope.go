@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"maps"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,7 +15,33 @@ import (
 // scopes is a count of a database from which the scopes of its sessions' prepared statements are made. It begins with the
 // time, because server connections, and the statements on them, outlive a reload of the configuration. The zero scopes is
 // ready; it may be used concurrently.
-type scopes struct{ count atomic.Uint64 }
+type scopes struct {
+	count atomic.Uint64
+
+	mu    sync.Mutex
+	texts map[pool.SharedText]struct{} // that some server has parsed
+}
+
+// textsMax is the number of texts that are remembered as parsed. When there are more, all are forgotten.
+const textsMax = 4096
+
+// learn takes note that a server has parsed a text.
+func (c *scopes) learn(text pool.SharedText) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.texts == nil || len(c.texts) >= textsMax {
+		c.texts = map[pool.SharedText]struct{}{}
+	}
+	c.texts[text] = struct{}{}
+}
+
+// parsed reports whether some server has parsed a text, in the scope that is part of it.
+func (c *scopes) parsed(text pool.SharedText) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.texts[text]
+	return ok
+}
 
 // next counts: what was parsed before is in another scope than what is parsed from now on.
 func (c *scopes) next(clock func() time.Time) uint64 {
