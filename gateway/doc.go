@@ -69,10 +69,18 @@
 // once and leaves the block failed: 25P02 until its end, and COMMIT answers ROLLBACK. COMMIT goes first where rows were
 // written, then to those that were only read; a connection that is lost in between is 08007, because nobody knows.
 //
+// A savepoint is sent to a server of the block together with the next statement that it runs, under a name of the gateway's
+// own; one that joins late is given all that are open. While there is a savepoint, an error only marks the block: servers
+// wait for ROLLBACK TO, which returns all of them, the session's settings, characteristics and portals, or for the end.
+//
+// What PREPARE and DECLARE CURSOR hold is a statement of its own, planned like any other. Both are the session's: a server
+// sees portals, opened by DECLARE, and never a client's name. LISTEN, NOTIFY and advisory locks run on the logical database,
+// whose connection stays with the session while it holds something of it.
+//
 // # Server connections
 //
 // Each datasource has a pool, and so has the logical database. A session takes a connection when its transaction first uses
-// a datasource, and gives it back when the transaction has ended; who waits for one waits in order of arrival. The settings
+// a datasource, and gives it back when the transaction has ended (what holds that of the logical database, see above); who waits for one waits in order of arrival. The settings
 // of the session before are noted on the connection, and only differences are applied. A connection that was lost, that does
 // not end its transaction, or that a session was using when its client went, is closed. A generation takes over the pools of
 // the one before whose datasources have not changed. Where clients log in to servers themselves, by the keys of their own

@@ -46,7 +46,6 @@ SET nothing = 1;
 
 SET TimeZone = 'Nowhere/At_All';
 
--- refused: function
 SELECT current_setting('TimeZone');
 
 SELECT current_database() IS NULL, current_user IS NULL, 1 + 1;
