@@ -79,8 +79,8 @@ func serve(ctx context.Context, g *globals, pidPath string, stderr io.Writer) (e
 	s.log.Info("serving", "address", s.sockets.TCP.Addr().String())
 	for {
 		select {
-		case err := <-s.served:
-			return err
+		case err := <-s.served: // a listener has failed
+			return errors.Join(err, s.drain(ctx))
 		case <-ctx.Done():
 			return s.drain(ctx)
 		case received := <-signals:

@@ -360,6 +360,24 @@ func (s *service) verifyAudit(logins int) string {
 	return string(content)
 }
 
+// A transaction that does not end is cut off at the bound, in the old process alone.
+func TestUpgradeIsBounded(t *testing.T) {
+	s := startService(t, "timeouts: {drain: 500ms}\n")
+	conn := s.connect(s.tcpURL())
+	_, err := conn.Exec(testContext(t), "BEGIN")
+	s.must(err)
+	s.signal(s.first.Process.Pid, syscall.SIGUSR2)
+	waiting, err := conn.PgConn().ReceiveMessage(testContext(t))
+	if err == nil {
+		t.Errorf("the client is told %T", waiting)
+	}
+	wantCode(t, err, "57P01")
+	s.await("cut off")
+	s.ended()
+	s.must(comeOnce(s.tcpURL()))
+	s.must(comeOnce(s.socketURL()))
+}
+
 // A program that does not serve takes nothing over: the old process goes on, and its log says why.
 func TestUpgradeThatFails(t *testing.T) {
 	s := startService(t, "")
