@@ -38,6 +38,11 @@ bench: build postgres ## the gateway beside a direct connection and PgBouncer (1
 conformance: build postgres ## drivers' own test suites, and PostgreSQL's programs, directly and through the gateway
 	$(GO) run ./e2e/conformance -binary $(BINARY)
 
+.PHONY: soak
+soak: race build postgres ## faults at each byte of a session (half an hour), then 500 busy and 10,000 idle clients
+	$(GO) test ./gateway/session -run TestRelaySurvivesTroubleAtEachByte -faultstep 1 -timeout 3h
+	PORTCULLIS_BINARY=$(CURDIR)/$(BINARY) $(GO) test -count=1 ./e2e -run TestScale -scalelong -v
+
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZ_TIME, 300000x (inputs) if not given; 10m is a time
 	@.ci/fuzz $(FUZZ_TIME)

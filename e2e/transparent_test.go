@@ -73,6 +73,12 @@ databases:
     logical: "env:LOGICAL_URL"
     datasources:
       plain: {url: "env:PLAIN_URL", pool: {max: 50}}
+  lent:
+    logical: "env:LOGICAL_URL"
+    pool: {mode: transaction}
+    datasources:
+      plain: {url: "env:PLAIN_URL", pool: {max: 20, wait: 60s}}
+limits: {sessions: 12000, logins_per_address: 64}
 `, s.address)
 	if err := os.WriteFile(filepath.Join(s.dir, "portcullis.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
