@@ -108,6 +108,27 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	}
 	fmt.Fprintf(progress, "ready after %.0f s; each of %d rounds takes about %d s\n", time.Since(began).Seconds(), o.rounds,
 		runs*(o.seconds*1000+400)/1000)
+	failure := measureAll(ctx, o, tests, progress)
+	var idle []memory
+	if failure == nil && o.has(partIdle) {
+		fmt.Fprintf(progress, "memory of %d idle clients\n", o.idle)
+		if idle, failure = s.idleMemory(ctx); failure != nil {
+			failure = fmt.Errorf("memory of idle clients: %w", failure)
+		}
+	}
+	fmt.Fprintf(out, "PostgreSQL %d, %s, %s/%s, %d CPUs; %d %s of %d s, in %.0f s\n\n", s.cluster.Binaries.Version,
+		s.bouncerVersion(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), o.rounds, plural(o.rounds, "round"), o.seconds,
+		time.Since(began).Seconds())
+	for _, t := range tests {
+		t.print(out)
+	}
+	printMemory(out, idle)
+	printGoals(out, judge(tests, idle))
+	return failure // what was measured before has been printed
+}
+
+// measureAll runs every row of every test, round by round.
+func measureAll(ctx context.Context, o options, tests []*test, progress io.Writer) error {
 	for round := range o.rounds {
 		fmt.Fprintf(progress, "round %d of %d\n", round+1, o.rounds)
 		for _, t := range tests {
@@ -120,19 +141,5 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 			}
 		}
 	}
-	var idle []memory
-	if o.has(partIdle) {
-		fmt.Fprintf(progress, "memory of %d idle clients\n", o.idle)
-		if idle, err = s.idleMemory(ctx); err != nil {
-			return fmt.Errorf("memory of idle clients: %w", err)
-		}
-	}
-	fmt.Fprintf(out, "PostgreSQL %d, %s, %s/%s, %d CPUs; %d rounds of %d s, in %.0f s\n\n", s.cluster.Binaries.Version,
-		s.bouncerVersion(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), o.rounds, o.seconds, time.Since(began).Seconds())
-	for _, t := range tests {
-		t.print(out)
-	}
-	printMemory(out, idle)
-	printGoals(out, judge(tests, idle))
 	return nil
 }
