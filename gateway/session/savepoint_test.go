@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -211,5 +215,68 @@ func TestSavepointsAreBounded(t *testing.T) {
 	}
 	if len(s.tx.savepoints) != savepointsMax {
 		t.Errorf("%d savepoints", len(s.tx.savepoints))
+	}
+}
+
+// Whichever read or write of a server's connection fails, a block with savepoints is committed whole, or not at all.
+func TestServerFaultsWithSavepoints(t *testing.T) {
+	g := shopGateway(t)
+	var left atomic.Int64
+	g.dialNet = func(ctx context.Context, network, address string) (net.Conn, error) {
+		nc, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		return &faultyClient{nc, &left}, err
+	}
+	reader := g.connect(t)
+	ready := func() { // after a fault the pool pauses before it dials again
+		for _, err := reader.Exec(testContext(t), "all"); err != nil; _, err = reader.Exec(testContext(t), "all") {
+			if code(err) != "08006" {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	for n := int64(1); ; n++ {
+		ready()
+		for _, table := range []string{"shop_0.items_0", "shop_1.items_1"} {
+			database, table, _ := strings.Cut(table, ".")
+			if err := cluster.Exec(testContext(t), database, "TRUNCATE "+table); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conn := g.connect(t)
+		left.Store(n)
+		tag, unknown := "", false
+		for _, step := range []struct {
+			sql   string
+			args  []any
+			fails bool
+		}{{sql: "BEGIN"}, {sql: "insert", args: []any{1, "one"}}, {sql: "SAVEPOINT a"}, {sql: "insert", args: []any{3, "three"}},
+			{sql: "select", args: []any{2}, fails: true}, {sql: "insert", args: []any{3, "again"}, fails: true},
+			{sql: "ROLLBACK TO a"}, {sql: "insert", args: []any{5, "five"}}, {sql: "RELEASE a"}, {sql: "COMMIT"}} {
+			result, err := conn.Exec(testContext(t), step.sql, step.args...)
+			tag, unknown = result.String(), code(err) == "08007"
+			if err != nil && !step.fails && conn.PgConn().TxStatus() == wire.StatusIdle {
+				break // begun or ended by an error
+			}
+		}
+		fired := left.Load() <= 0
+		left.Store(0)
+		_ = conn.Close(testContext(t))
+		ready()
+		got := names(t, reader)
+		switch {
+		case unknown && (got == "[]" || got == "[one five]"):
+		case tag == "COMMIT" && got == "[one five]":
+		case tag != "COMMIT" && got == "[]":
+		default:
+			t.Errorf("fault %d: COMMIT was answered %q, unknown %t, and there is %s", n, tag, unknown, got)
+		}
+		if !fired {
+			if tag != "COMMIT" {
+				t.Errorf("without a fault COMMIT was answered %q", tag)
+			}
+			t.Logf("%d operations", n-1)
+			return
+		}
 	}
 }
