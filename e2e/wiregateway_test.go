@@ -12,8 +12,8 @@ import (
 	"github.com/portcullisdb/portcullis/e2e/wirescript"
 )
 
-// wireModes are the targets that startWire has, PostgreSQL first.
-var wireModes = []string{targetPostgres, targetSession, targetTransaction}
+// wireModes are the targets that startWire has, PostgreSQL first. To add one, add it here and to wirescript.Targets.
+var wireModes = []string{wirescript.TargetPostgres, wirescript.TargetSession, wirescript.TargetTransaction}
 
 // wireStage is a cluster with one database for each of wireModes, and a gateway before all but the first. Role, password and
 // databases have the same names on both sides.
@@ -75,7 +75,7 @@ func (s *shop) serverURL(database string) string {
 // url is the URL of a mode's database, through the gateway but for the first mode.
 func (w *wireStage) url(mode string) string {
 	direct := w.serverURL(wireDatabase(mode))
-	if mode == targetPostgres {
+	if mode == wirescript.TargetPostgres {
 		return direct
 	}
 	return strings.Replace(direct, fmt.Sprintf("127.0.0.1:%d", w.clusters[0].Port), w.address, 1)

@@ -12,25 +12,6 @@ import (
 	"github.com/portcullisdb/portcullis/e2e/wirescript"
 )
 
-// The targets of wire scripts: PostgreSQL, the gateway's protected database, and its transparent ones, in session and in
-// transaction mode. To add one, add it here, to wireGroups and to startWire.
-const (
-	targetPostgres    = "postgres"
-	targetPortcullis  = "portcullis"
-	targetSession     = "session"
-	targetTransaction = "transaction"
-)
-
-// wireGroups says for whom a line of a script is that begins with a name and a colon.
-var wireGroups = wirescript.Groups{
-	targetPostgres:    {targetPostgres},
-	targetPortcullis:  {targetPortcullis},
-	targetSession:     {targetSession},
-	targetTransaction: {targetTransaction},
-	"transparent":     {targetSession, targetTransaction},
-	"gateway":         {targetPortcullis, targetSession, targetTransaction},
-}
-
 // wireScriptTimeout bounds one script, waiting for answers that do not come included.
 const wireScriptTimeout = 30 * time.Second
 
@@ -47,7 +28,7 @@ func eachWireScript(t *testing.T, f func(t *testing.T, file string)) {
 
 // runWireScript runs one script. A script that is not for the target has no transcript.
 func runWireScript(file, target string, at wirescript.Target) (*wirescript.Transcript, error) {
-	script, err := wirescript.Read(file, target, wireGroups)
+	script, err := wirescript.Read(file, target, wirescript.Targets())
 	if errors.Is(err, wirescript.ErrSkipped) {
 		return nil, nil
 	}
@@ -94,7 +75,7 @@ func TestWireScriptsPortcullis(t *testing.T) {
 		t.Fatal(err)
 	}
 	eachWireScript(t, func(t *testing.T, file string) {
-		if _, err := runWireScript(file, targetPortcullis, target); err != nil {
+		if _, err := runWireScript(file, wirescript.TargetPortcullis, target); err != nil {
 			t.Error(err)
 		}
 	})

@@ -36,7 +36,7 @@ func run(output, draft, comment string, program []string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), runTimeout)
 	defer cancel()
-	cluster, err := startCluster(ctx)
+	cluster, err := startCluster(ctx, draft == "")
 	if err != nil {
 		return err
 	}
@@ -57,35 +57,38 @@ func run(output, draft, comment string, program []string) error {
 	return os.WriteFile(output, []byte(script), 0o644)
 }
 
-// startCluster starts one that asks nobody for a password: the proxy need not know one.
-func startCluster(ctx context.Context) (*pgcluster.Cluster, error) {
+// startCluster starts one with what scripts find in it. A trusting one asks nobody for a password, so that the proxy need
+// not know any.
+func startCluster(ctx context.Context, trusting bool) (*pgcluster.Cluster, error) {
 	cluster, err := pgcluster.Start(ctx, pgcluster.Options{Name: "record", MaxPreparedTransactions: 10})
 	if err != nil {
 		return nil, err
 	}
-	if err := stage(ctx, cluster); err != nil {
+	if err := stage(ctx, cluster, trusting); err != nil {
 		_ = cluster.Stop()
 		return nil, err
 	}
 	return cluster, nil
 }
 
-func stage(ctx context.Context, cluster *pgcluster.Cluster) error {
+func stage(ctx context.Context, cluster *pgcluster.Cluster, trusting bool) error {
 	if err := wirescript.Stage(ctx, cluster, database); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(cluster.DataDir(), "pg_hba.conf"), []byte("host all all 127.0.0.1/32 trust\n"), 0o600); err != nil {
-		return err
-	}
-	if err := cluster.Exec(ctx, "postgres", "SELECT pg_reload_conf()"); err != nil {
-		return err
+	if trusting {
+		if err := os.WriteFile(filepath.Join(cluster.DataDir(), "pg_hba.conf"), []byte("host all all 127.0.0.1/32 trust\n"), 0o600); err != nil {
+			return err
+		}
+		if err := cluster.Exec(ctx, "postgres", "SELECT pg_reload_conf()"); err != nil {
+			return err
+		}
 	}
 	return wirescript.Reset(ctx, cluster.URL(database))
 }
 
 func target(cluster *pgcluster.Cluster) wirescript.Target {
-	return wirescript.Target{Address: fmt.Sprintf("127.0.0.1:%d", cluster.Port), User: wirescript.Role, Database: database,
-		Superuser: cluster.URL(database)}
+	return wirescript.Target{Address: fmt.Sprintf("127.0.0.1:%d", cluster.Port), User: wirescript.Role,
+		Password: wirescript.Password, Database: database, Superuser: cluster.URL(database)}
 }
 
 // record runs the program and returns the script of what it did.

@@ -21,8 +21,8 @@
 //	skip reason                the script is not for this target
 //	?                          in a draft: Fill puts what the server answers here
 //
-// A line may begin with the name of a target, or of a group of them, and a colon; it is meant for these alone. Each is a
-// difference between the gateway and PostgreSQL: what it waits for has no place in the transcript.
+// A line may begin with the name of a target, or of a group of them, and a colon; it is meant for these alone: see
+// Targets. Each is a difference between the gateway and PostgreSQL: what it waits for has no place in the transcript.
 //
 // ParameterStatus, NotificationResponse and NoticeResponse are passed over unless they are expected. At the end of a
 // script each client says Terminate.

@@ -18,7 +18,7 @@ var errDraft = errors.New("a draft: command record completes it")
 // Fill returns the text of the draft in a file with what the target answers in place of its questions. It is as good as
 // the target's answers are steady: what changes from run to run has to be replaced by _.
 func Fill(ctx context.Context, file string, target Target) (string, error) {
-	script, err := Read(file, "", nil)
+	script, err := Read(file, TargetPostgres, Targets())
 	if err != nil {
 		return "", err
 	}
@@ -79,7 +79,7 @@ func (r *run) question(ctx context.Context, line int) error {
 // Steady runs a script that was recorded, until it holds, and returns it with _ in the place of values that come out
 // different.
 func Steady(ctx context.Context, file string, target Target) (string, error) {
-	script, err := Read(file, "", nil)
+	script, err := Read(file, TargetPostgres, Targets())
 	if err != nil {
 		return "", err
 	}

@@ -55,5 +55,18 @@ func Reset(ctx context.Context, url string) error {
 		return err
 	}
 	defer connection.Close(context.WithoutCancel(ctx))
+	rows, err := connection.Query(ctx, "SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts WHERE database = current_database()")
+	if err != nil {
+		return err
+	}
+	prepared, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, rollback := range prepared {
+		if _, err := connection.Exec(ctx, rollback); err != nil {
+			return err
+		}
+	}
 	return connection.PgConn().Exec(ctx, reset).Close()
 }
