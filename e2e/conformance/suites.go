@@ -4,8 +4,12 @@ import (
 	"github.com/portcullisdb/portcullis/e2e/conformance/golang"
 	"github.com/portcullisdb/portcullis/e2e/conformance/java"
 	"github.com/portcullisdb/portcullis/e2e/conformance/node"
+	"github.com/portcullisdb/portcullis/e2e/conformance/odbc"
+	"github.com/portcullisdb/portcullis/e2e/conformance/perl"
+	"github.com/portcullisdb/portcullis/e2e/conformance/php"
 	"github.com/portcullisdb/portcullis/e2e/conformance/postgres"
 	"github.com/portcullisdb/portcullis/e2e/conformance/python"
+	"github.com/portcullisdb/portcullis/e2e/conformance/ruby"
 	"github.com/portcullisdb/portcullis/e2e/conformance/suite"
 )
 
@@ -25,5 +29,9 @@ func suites() []suite.Suite {
 		java.JDBC(),
 		node.Pg(),
 		node.PostgresJS(),
+		ruby.Pg(),
+		perl.DBDPg(),
+		php.PDO(),
+		odbc.PsqlODBC(),
 	}
 }

@@ -37,7 +37,7 @@ type replacement struct{ path, old, new string }
 // own is the suite that a source package brings with it, run by pytest with the driver of NAME.txt.
 func own(s suite.Suite, requirement string, edits []replacement, environ []string, args ...string) suite.Suite {
 	s.Prepare = func(ctx context.Context, w *suite.Workspace) (string, error) {
-		versions, err := prepare(ctx, w, s.Name)
+		versions, err := Prepare(ctx, w, filepath.Join(source, s.Name+".txt"))
 		if err != nil {
 			return "", err
 		}

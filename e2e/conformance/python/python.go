@@ -20,7 +20,7 @@ func Psycopg3() suite.Suite { return script("psycopg3", "psycopg 3") }
 // script is the suite of NAME_suite.py, run in an environment that NAME.txt describes.
 func script(name, title string) suite.Suite {
 	s := suite.Suite{Name: name, Title: title, Prepare: func(ctx context.Context, w *suite.Workspace) (string, error) {
-		return prepare(ctx, w, name)
+		return Prepare(ctx, w, filepath.Join(source, name+".txt"))
 	}}
 	return program.Suite(s, func(w *suite.Workspace) suite.Program {
 		return suite.Program{Name: w.Path("venv", "bin", "python"), Args: []string{filepath.Join(w.Source, source, name+"_suite.py")},
@@ -28,12 +28,13 @@ func script(name, title string) suite.Suite {
 	})
 }
 
-// prepare makes the workspace's virtual environment with the packages of NAME.txt.
-func prepare(ctx context.Context, w *suite.Workspace, name string) (versions string, err error) {
+// Prepare makes the workspace's virtual environment, venv, with the packages of a list, a file below the module's root. The
+// first of them is the driver. An error wraps suite.ErrMissing if Python or packages cannot be had.
+func Prepare(ctx context.Context, w *suite.Workspace, list string) (versions string, err error) {
 	if err := w.Missing("Debian's packages python3, python3-venv", "python3"); err != nil {
 		return "", err
 	}
-	list := filepath.Join(w.Source, source, name+".txt")
+	list = filepath.Join(w.Source, list)
 	content, err := os.ReadFile(list)
 	if err != nil {
 		return "", err
