@@ -90,7 +90,11 @@ func checkPlans(t *testing.T, w *world, sql, role string) {
 		checkRefusal(t, sql, refusal)
 		return
 	}
-	for _, s := range statements {
+	for i := 0; i < len(statements); i++ {
+		s := statements[i]
+		if s.Embedded != nil {
+			statements = append(statements, s.Embedded)
+		}
 		plan, refusal := planner.Plan(ctx, s, env)
 		switch {
 		case (plan == nil) == (refusal == nil):
