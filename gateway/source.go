@@ -134,7 +134,8 @@ func (s *source) pool(id session.Identity) (*pool.Pool, *sqlstate.Error) {
 		}
 	}
 	// The session clears its keys at its end.
-	u := &userSource{asked: true, keys: wire.SCRAMKeys{ClientKey: bytes.Clone(id.Keys.ClientKey), ServerKey: bytes.Clone(id.Keys.ServerKey)}}
+	u := &userSource{asked: true,
+		keys: wire.SCRAMKeys{ClientKey: bytes.Clone(id.Keys.ClientKey), ServerKey: bytes.Clone(id.Keys.ServerKey)}}
 	bounds := s.made.bounds
 	bounds.min = 0
 	u.pool = s.open(bounds, &session.Identity{User: id.User, Keys: &u.keys})

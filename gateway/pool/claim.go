@@ -11,6 +11,9 @@ type Claim struct {
 	// User and UserMax bound the connections that one user has of the pool; UserMax 0 is no bound.
 	User    string
 	UserMax int
+	// Gone reports that nobody waits for the connection any more: it is asked now and then while the claim waits, from another
+	// goroutine and under the pool's lock. Nil: nobody knows.
+	Gone func() bool
 
 	links   [2]links      // by order
 	granted chan struct{} // holds one token when server or err is set

@@ -96,6 +96,8 @@ type Pool struct {
 	alarm   *time.Timer // calls tick
 	alarmAt time.Time   // zero: not set
 
+	lookedAt time.Time // for claims that nobody waits for any more
+
 	closed bool
 	stats  Stats
 }
@@ -114,9 +116,9 @@ func New(o Options) *Pool {
 	return p
 }
 
-// Acquire returns an idle connection, or waits for one: who came first is served first. Errors: *sqlstate.Error, which is 53300
-// when the claim has waited Options.Wait, 08006 or what the server said when there is no connection and none can be opened,
-// 57P01 when the pool is closed; the cause of ctx.
+// Acquire returns an idle connection, or waits for one: who came first is served first. Errors: *sqlstate.Error, which is
+// 53300 when the claim has waited Options.Wait, 08006 when Claim.Gone says so, 08006 or what the server said when there is no
+// connection and none can be opened, 57P01 when the pool is closed; the cause of ctx.
 func (p *Pool) Acquire(ctx context.Context, c *Claim) (*Server, error) {
 	now := p.options.Clock()
 	c.waited = false

@@ -23,10 +23,12 @@ import (
 	"github.com/portcullisdb/portcullis/rewrite/sqlstate"
 )
 
-// The rules of a pool, each as a story: what is done, and behind the arrow what comes of it, in any order. Time is the test's own.
+// The rules of a pool, each as a story: what is done, and behind the arrow what comes of it, in any order. Time is the
+// test's own.
 //
 //	claim NAME [user=U/2] [startup=S]   somebody wants a connection: "NAME=1" says that he got the first one that was dialled
 //	release NAME, discard NAME          he gives it back, or throws it away
+//	go NAME                             he is not there any more, without a word
 //	cancel NAME                         he does not want to wait any more
 //	cancelling NAME, cancelled NAME     a cancel request for what he runs is under way; has reached the server
 //	die N, mute N, promote N            the server of connection N goes; does not answer; is not a standby any more
@@ -61,6 +63,15 @@ var rules = []struct {
 		claim b             ->
 		claim c             ->
 		cancel b            -> b:canceled
+		release a           -> c=1`},
+	{"who is not there any more is found while he waits", Options{Max: 1, Wait: time.Minute}, `
+		claim a             -> a=1 dial
+		claim b             ->
+		claim c user=u/1    ->
+		claim d user=u/1    ->
+		go b                ->
+		go d                ->
+		sleep 2s            -> b:08006 d:08006
 		release a           -> c=1`},
 	{"a connection that is thrown away makes room", Options{Max: 1}, `
 		claim a             -> a=1 dial
@@ -368,13 +379,14 @@ type world struct {
 	servers []*fakeServer
 	holders map[string]*Server
 	cancels map[string]context.CancelFunc
+	gone    map[string]bool
 	waiting sync.WaitGroup
 }
 
 func newWorld(t testing.TB, o Options) *world { return newWorldWith(t, o, (*world).dial) }
 
 func newWorldWith(t testing.TB, o Options, dial func(*world, context.Context, *Startup) (*Server, error)) *world {
-	w := &world{t: t, mode: "ok", holders: map[string]*Server{}, cancels: map[string]context.CancelFunc{}}
+	w := &world{t: t, mode: "ok", holders: map[string]*Server{}, cancels: map[string]context.CancelFunc{}, gone: map[string]bool{}}
 	o.Dial = func(ctx context.Context, startup *Startup) (*Server, error) { return dial(w, ctx, startup) }
 	o.Datasource, o.Log = "ds_0", slog.New(slog.NewTextHandler(io.Discard, nil))
 	o.Random = func() float64 { return 0 }
@@ -407,6 +419,10 @@ func (w *world) do(step string) {
 		w.pool.Release(w.holders[words[1]])
 	case "discard":
 		w.pool.Discard(w.holders[words[1]])
+	case "go":
+		w.mu.Lock()
+		w.gone[words[1]] = true
+		w.mu.Unlock()
 	case "cancel":
 		w.cancels[words[1]]()
 	case "cancelling":
@@ -451,7 +467,11 @@ func (w *world) server(number string) *fakeServer {
 }
 
 func (w *world) claim(name string, words []string) {
-	c := &Claim{}
+	c := &Claim{Gone: func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.gone[name]
+	}}
 	for _, word := range words {
 		key, value, _ := strings.Cut(word, "=")
 		switch key {

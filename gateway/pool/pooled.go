@@ -23,8 +23,8 @@ const (
 	readOnlyByRole = "default_transaction_read_only"
 )
 
-// inRole reports that the server is still what it was when it was dialled, and chosen by target_session_attrs: a standby has not been
-// promoted, a server that took writes has not stopped to. default_transaction_read_only may be the session's own, so it
+// inRole reports that the server is still what it was when it was dialled, and chosen by target_session_attrs: a standby has
+// not been promoted, a server that took writes has not stopped to. default_transaction_read_only may be the session's own, so it
 // counts only if a statement was refused for it.
 func (s *Server) inRole() bool {
 	return s.parameters[inHotStandby] == s.standby && (!s.refused || s.parameters[readOnlyByRole] == s.readOnly)

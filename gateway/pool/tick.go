@@ -37,6 +37,7 @@ func (p *Pool) tick() {
 		p.refuse(c, p.errWait(c), now)
 		p.stats.TimedOut++
 	}
+	p.dismissGone(now)
 	victims := p.sweep(now)
 	p.forgetUsers()
 	p.serve(now)
@@ -44,6 +45,30 @@ func (p *Pool) tick() {
 	if len(victims) > 0 {
 		p.bury(victims)
 	}
+}
+
+// goneInterval is the time between two looks whether those who wait are still there, and how long they have waited at least.
+const goneInterval = 500 * time.Millisecond
+
+// dismissGone ends the waits of those who are not there any more, so that no connection is taken, and nothing is sent on it, for
+// nobody: clients that give up and come again would else use up what there is. p.mu is held.
+func (p *Pool) dismissGone(now time.Time) {
+	if now.Sub(p.lookedAt) < goneInterval {
+		return
+	}
+	p.lookedAt = now
+	for c := p.arrivals.first; c != nil && now.Sub(c.since) >= goneInterval; {
+		next := p.arrivals.next(c)
+		if c.Gone != nil && c.Gone() {
+			p.refuse(c, errGone(), now)
+			p.stats.Cancelled++
+		}
+		c = next
+	}
+}
+
+func errGone() *sqlstate.Error {
+	return sqlstate.New(sqlstate.ConnectionFailure, "connection to client lost")
 }
 
 // sweep takes out the idle connections that are to be closed: those that have died, and those that are too old. p.mu is held.
@@ -76,6 +101,9 @@ func (p *Pool) arm(now time.Time) {
 	}
 	if c := p.arrivals.first; c != nil && p.options.Wait > 0 {
 		p.wake(c.since.Add(p.options.Wait), now)
+	}
+	if p.arrivals.first != nil {
+		p.wake(now.Add(goneInterval), now)
 	}
 	if c := p.queue.first; c != nil && p.options.Reserve > 0 && p.open < p.options.Max+p.options.Reserve {
 		if at := c.since.Add(p.options.ReserveAfter); at.After(now) {

@@ -75,6 +75,7 @@ type Session struct {
 func Serve(ctx context.Context, nc net.Conn, o *Options) {
 	s := &Session{options: o, servers: map[string]*server{}, client: clientAddress(nc), log: o.Log}
 	s.conn = wire.NewConn(nc, o.Limits.Wire, o.Buffers)
+	s.claim.Gone = gone(nc)
 	s.working, s.stopWorking = context.WithCancelCause(ctx)
 	defer s.stopWorking(nil)
 	s.reading, s.stopReading = context.WithCancelCause(s.working)
