@@ -58,7 +58,8 @@ type statements struct {
 	oldest   *Statement
 	newest   *Statement
 	scratch  []byte
-	expected []expectation
+	expected []expectation // oldest first; the first dropped ones are behind us
+	dropped  int
 	// forgotten are names of statements that the server may have and nobody will use: to be closed.
 	forgotten []string
 	// asked and answered count requests for ReadyForQuery, and ReadyForQuery messages.
@@ -181,9 +182,9 @@ func (l *statements) ready() error {
 	}
 	segment := l.answered
 	l.answered++
-	done := 0
-	for ; done < len(l.expected) && l.expected[done].segment <= segment; done++ {
-		switch e := l.expected[done]; {
+	done, pending := 0, l.pending()
+	for ; done < len(pending) && pending[done].segment <= segment; done++ {
+		switch e := pending[done]; {
 		case e.statement != nil:
 			if l.keeps(e.statement) {
 				l.remove(e.statement)
@@ -197,22 +198,30 @@ func (l *statements) ready() error {
 }
 
 func (l *statements) next(kind byte) (expectation, error) {
-	if len(l.expected) == 0 || l.expected[0].kind != kind {
+	pending := l.pending()
+	if len(pending) == 0 || pending[0].kind != kind {
 		return expectation{}, ErrDesynchronised
 	}
-	e := l.expected[0]
+	e := pending[0]
 	l.drop(1)
 	return e, nil
 }
 
+func (l *statements) pending() []expectation { return l.expected[l.dropped:] }
+
+// drop takes out the n oldest of pending. The others move when they are no more than half: a batch may be long.
 func (l *statements) drop(n int) {
-	kept := copy(l.expected, l.expected[n:])
+	l.dropped += n
+	if 2*l.dropped < len(l.expected) {
+		return
+	}
+	kept := copy(l.expected, l.pending())
 	clear(l.expected[kept:])
-	l.expected = l.expected[:kept]
+	l.expected, l.dropped = l.expected[:kept], 0
 }
 
 func (l *statements) closing(name string) bool {
-	for _, e := range l.expected {
+	for _, e := range l.pending() {
 		if e.name == name {
 			return true
 		}

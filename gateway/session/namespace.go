@@ -23,7 +23,8 @@ type namespace struct {
 	// unnamedEffects are its effects; unnamedHere: it is the linked connection's unnamed statement.
 	unnamedEffects effect.Effects
 	unnamedHere    bool
-	changes        []change // not answered yet, oldest first
+	changes        []change // oldest first; the first dropped ones have been answered
+	dropped        int
 	deallocating   []deallocation
 }
 
@@ -298,10 +299,11 @@ func (n *namespace) forgetUnnamed() {
 
 // answered takes the answer to the oldest change. emulated says that the client waits for ParseComplete instead.
 func (n *namespace) answered() (emulated bool) {
-	if len(n.changes) == 0 {
+	pending := n.pending()
+	if len(pending) == 0 {
 		return false
 	}
-	c := &n.changes[0]
+	c := &pending[0]
 	if st, ok := n.named[c.name]; ok && c.made && !c.emulated && !st.indirect {
 		n.lender.relay.session.database.scopes.learn(st.text)
 	}
@@ -310,10 +312,18 @@ func (n *namespace) answered() (emulated bool) {
 	return emulated
 }
 
+// pending are the changes that the server has not answered yet.
+func (n *namespace) pending() []change { return n.changes[n.dropped:] }
+
+// drop takes out the oldest of pending. The others move when they are no more than half: a batch may be long.
 func (n *namespace) drop(count int) {
-	kept := copy(n.changes, n.changes[count:])
+	n.dropped += count
+	if 2*n.dropped < len(n.changes) {
+		return
+	}
+	kept := copy(n.changes, n.pending())
 	clear(n.changes[kept:])
-	n.changes = n.changes[:kept]
+	n.changes, n.dropped = n.changes[:kept], 0
 }
 
 // passedOver takes back the changes that the server has passed over, after an error in a segment before the answered-th.
@@ -321,15 +331,15 @@ func (n *namespace) passedOver(answered uint64) {
 	for len(n.deallocating) > 0 && n.deallocating[0].segment < answered {
 		n.deallocating = n.deallocating[1:]
 	}
-	count := 0
-	for count < len(n.changes) && n.changes[count].segment < answered {
+	count, pending := 0, n.pending()
+	for count < len(pending) && pending[count].segment < answered {
 		count++
 	}
 	if count == 0 {
 		return
 	}
 	for i := count - 1; i >= 0; i-- {
-		n.undo(&n.changes[i], n.changes[count:])
+		n.undo(&pending[i], pending[count:])
 	}
 	n.drop(count)
 }
