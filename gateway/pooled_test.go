@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,4 +100,36 @@ func TestNoFreeConnection(t *testing.T) {
 	if status := waiter.PgConn().TxStatus(); status != 'I' {
 		t.Errorf("the session is in state %q", status)
 	}
+}
+
+// A client that goes while it waits leaves the queue.
+func TestClientsThatGoWhileTheyWait(t *testing.T) {
+	s := newShopWith(t, Options{}, `ds_0: {url: "${DS_0}"}`, `ds_0: {url: "${DS_0}", pool: {max: 1, wait: 1m}}`)
+	holder := s.connect("app")
+	mustExec(t, holder, "BEGIN")
+	rows(t, holder, "SELECT count(*) FROM customers")
+	stats := func() PoolStats {
+		all := s.gateway.PoolStats()
+		return all[slices.IndexFunc(all, func(p PoolStats) bool { return p.Datasource == "ds_0" })]
+	}
+	until := func(done func(PoolStats) bool) {
+		t.Helper()
+		for ctx := testContext(t); !done(stats()); time.Sleep(time.Millisecond) {
+			if ctx.Err() != nil {
+				t.Fatalf("%+v", stats())
+			}
+		}
+	}
+	waiter, err := pgx.Connect(testContext(t), s.clientURL("app"))
+	s.must(err)
+	var clients sync.WaitGroup
+	clients.Go(func() { _, _ = waiter.Exec(context.Background(), "SELECT count(*) FROM customers") })
+	until(func(p PoolStats) bool { return p.Waiting == 1 })
+	_ = waiter.PgConn().Conn().Close()
+	until(func(p PoolStats) bool { return p.Waiting == 0 })
+	clients.Wait()
+	if p := stats(); p.Cancelled != 1 || p.Used != 1 {
+		t.Errorf("%+v", p)
+	}
+	mustExec(t, holder, "COMMIT")
 }
