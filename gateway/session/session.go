@@ -81,10 +81,23 @@ func Serve(ctx context.Context, nc net.Conn, o *Options) {
 	s.reading, s.stopReading = context.WithCancelCause(s.working)
 	defer func() { _ = s.conn.Close() }()
 	defer s.recover()
-	if s.start() {
+	if s.startApart() {
 		s.live()
 	}
 	s.conn.GiveBack() // but not after a panic: the relay's helper may still be there
+}
+
+// startApart runs start on a goroutine of its own: a login needs more stack than a client that waits, and a goroutine keeps what
+// it once had. It reports false after a panic too.
+func (s *Session) startApart() bool {
+	started := make(chan bool, 1)
+	go func() {
+		ok := false
+		defer func() { started <- ok }()
+		defer s.recover()
+		ok = s.start()
+	}()
+	return <-started
 }
 
 // live serves a client that has logged in, until it leaves.
