@@ -426,10 +426,10 @@ func (l *lender) learn(effects effect.Effects, text []byte) {
 }
 
 // forgetSequences drops what the connection knows of the sequences that another session has drawn from, before currval or
-// lastval is asked first thing. Later in a transaction it would drop what the session has drawn itself.
+// lastval is asked first thing, or the connection comes to stay. Later it would drop what the session has drawn itself.
 func (l *lender) forgetSequences(effects effect.Effects) {
 	r := l.relay
-	if effects&effect.Sequences != 0 && l.stranger && !r.open && r.owed.hides() == 0 && r.owed.count == 0 &&
+	if effects&(effect.Sequences|effect.Pin) != 0 && l.stranger && !r.open && r.owed.hides() == 0 && r.owed.count == 0 &&
 		byte(r.status.Load()) == wire.StatusIdle {
 		l.command("DISCARD SEQUENCES")
 		l.stranger = false
@@ -571,6 +571,8 @@ func (l *lender) rest() error {
 	l.report()
 	if l.pins == 0 && !l.held {
 		l.give()
+	} else {
+		l.stranger = false
 	}
 	return nil
 }

@@ -430,6 +430,15 @@ func TestSequencesAreTheSessionsOwn(t *testing.T) {
 	mustExec(t, b, "SELECT nextval('drawn')")
 	mustExec(t, b, "SELECT currval('drawn'), lastval()")
 	_ = tx.Rollback(testContext(t))
+
+	// On a connection that stays with its session, what it has drawn stays too.
+	mustExec(t, a, "SELECT nextval('drawn')")
+	mustExec(t, b, "CREATE TEMP TABLE here (a int)")
+	if _, err := b.Exec(testContext(t), "SELECT lastval()"); code(err) != "55000" {
+		t.Errorf("another one's: %v", err)
+	}
+	mustExec(t, b, "SELECT nextval('drawn')")
+	mustExec(t, b, "SELECT currval('drawn'), lastval()")
 }
 
 // With the backend's role set to the client's name, no statement gets another one.
