@@ -255,8 +255,14 @@ func runSetting(ctx context.Context, o options, s suite.Suite, w *suite.Workspac
 	if err == nil && len(results) == 0 {
 		err = errors.New("no test was run")
 	}
-	if direct := store.get(s.Name, suite.Direct); err == nil && setting != suite.Direct && s.Again != nil && direct != nil {
-		second, err = tryAgain(running, s, w, server, known, direct.Results, results)
+	if err == nil && s.Again != nil {
+		tests := results.Names(suite.Failed)
+		if direct := store.get(s.Name, suite.Direct); setting != suite.Direct && direct != nil {
+			tests = slices.DeleteFunc(differences(direct.Results, results), func(test string) bool {
+				return knownAs(known, s.Name, setting, test) != nil
+			})
+		}
+		second, err = tryAgain(running, s, w, server, tests, results)
 	}
 	if o.keep {
 		fmt.Fprintf(out, "%s runs at %s; the server behind it at %s; files are in %s; Ctrl-C ends\n", setting, server.URL(),
@@ -266,23 +272,20 @@ func runSetting(ctx context.Context, o options, s suite.Suite, w *suite.Workspac
 	return results, second, err
 }
 
-// tryAgain runs the tests that differ from the direct run, and are not known to, once more. Those that pass now are passed in
-// results, and second.
-func tryAgain(ctx context.Context, s suite.Suite, w *suite.Workspace, server *suite.Server, known []difference,
-	direct, results suite.Results) (second []string, err error) {
-	differing := slices.DeleteFunc(differences(direct, results), func(test string) bool {
-		return knownAs(known, s.Name, server.Setting, test) != nil
-	})
-	if len(differing) == 0 {
+// tryAgain runs tests once more: those that have failed directly, or differ from the direct run and are not known to. What
+// passes now, and has not passed before, is passed in results, and second.
+func tryAgain(ctx context.Context, s suite.Suite, w *suite.Workspace, server *suite.Server, tests []string, results suite.Results) (
+	second []string, err error) {
+	if len(tests) == 0 {
 		return nil, nil
 	}
-	fmt.Fprintf(w.Log, "\n%d tests once more\n", len(differing))
-	again, err := s.Again(ctx, w, server, differing)
+	fmt.Fprintf(w.Log, "\n%d tests once more\n", len(tests))
+	again, err := s.Again(ctx, w, server, tests)
 	if err != nil {
 		return nil, fmt.Errorf("the second try: %w", err)
 	}
-	for _, test := range differing {
-		if again[test] == suite.Passed {
+	for _, test := range again.Names(suite.Passed) {
+		if before := statusOf(results, test); before == suite.Failed || before == suite.Missing {
 			results[test] = suite.Passed
 			second = append(second, test)
 		}

@@ -3,6 +3,8 @@ package suite
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/portcullisdb/portcullis/cmd/pgcluster"
@@ -46,9 +48,9 @@ type Suite struct {
 	Prepare func(ctx context.Context, w *Workspace) (versions string, err error)
 	// Run runs the suite against a server that nobody has used yet. A test that fails is a result, not an error.
 	Run func(ctx context.Context, w *Workspace, s *Server) (Results, error)
-	// Again runs some tests of the suite once more, those that did not pass through the gateway as they did directly, and
-	// others with them if it must. A test that passes then counts as passed on the second try: suites have tests that a busy
-	// machine fails. nil: there is no second try.
+	// Again runs some tests of the suite once more, those that failed directly or did not pass through the gateway as they did
+	// directly, and those beside them. A test that passes then counts as passed on the second try: suites have tests that a
+	// busy machine fails. nil: there is no second try.
 	Again func(ctx context.Context, w *Workspace, s *Server, tests []string) (Results, error)
 }
 
@@ -129,4 +131,15 @@ func (r Results) Count(status Status) int {
 		}
 	}
 	return n
+}
+
+// Names lists, sorted, the tests that ended so.
+func (r Results) Names(status Status) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		if r[name] == status {
+			names = append(names, name)
+		}
+	}
+	return names
 }

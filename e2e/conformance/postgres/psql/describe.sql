@@ -53,7 +53,7 @@ GRANT SELECT (name), UPDATE (born) ON customers TO PUBLIC;
 GRANT SELECT, INSERT ON orders TO other WITH GRANT OPTION;
 GRANT USAGE ON SCHEMA shop TO other;
 ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO other;
-ALTER ROLE conform IN DATABASE conformance SET work_mem = '5MB';
+ALTER ROLE conform IN DATABASE conformance SET seq_page_cost = 5;
 CREATE FOREIGN TABLE elsewhere (a int OPTIONS (column_name 'x'), b text) SERVER far OPTIONS (table_name 'there');
 CREATE USER MAPPING FOR conform SERVER far OPTIONS (user 'u');
 COMMENT ON CONSTRAINT total_is_sane ON orders IS 'not negative';
@@ -180,7 +180,7 @@ COMMENT ON OPERATOR === (int, int) IS 'the same';
 \l+ nothing
 \l conform*
 \lo_list
-ALTER ROLE conform IN DATABASE conformance RESET work_mem;
+ALTER ROLE conform IN DATABASE conformance RESET seq_page_cost;
 \sf twice
 \sf+ several
 \sf several(int[])

@@ -1,8 +1,8 @@
 -- Settings of a role, as connections see them that are made afterwards.
-ALTER ROLE conform SET work_mem = '7MB';
-SHOW work_mem;
+ALTER ROLE conform SET seq_page_cost = 7;
+SHOW seq_page_cost;
 \c
-SHOW work_mem;
-ALTER ROLE conform RESET work_mem;
+SHOW seq_page_cost;
+ALTER ROLE conform RESET seq_page_cost;
 \c
-SHOW work_mem;
+SHOW seq_page_cost;
