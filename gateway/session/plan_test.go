@@ -242,3 +242,40 @@ func TestBeginComesBeforeSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A session's own isolation level holds for its first statement on a connection, in and out of blocks.
+func TestIsolationHoldsFromTheFirstStatement(t *testing.T) {
+	g := shopGateway(t)
+	g.planner.plans["isolation"] = &rewrite.Plan{Destination: rewrite.DestinationLogical, Command: rewrite.CommandSelect, Logical: "isolation",
+		Columns: []rewrite.Column{{Name: "level", TypeOID: oidText, TypeLen: -1, Typmod: -1}}, Outputs: []rewrite.Output{{PhysicalOID: oidText}},
+		Text:  rewrite.Text{Fragments: []string{"SELECT pg_catalog.current_setting('transaction_isolation')"}},
+		Route: rewrite.Route{Lead: -1}, Merge: rewrite.Merge{LimitInput: -1, OffsetInput: -1}}
+	conn, other := g.connect(t), g.connect(t)
+	level := func(conn *pgx.Conn, want string) {
+		t.Helper()
+		var got string
+		if err := conn.QueryRow(testContext(t), "isolation").Scan(&got); err != nil || got != want {
+			t.Errorf("%q %v, not %q", got, err, want)
+		}
+		if status := conn.PgConn().TxStatus(); status != wire.StatusIdle {
+			t.Errorf("status %c", status)
+		}
+	}
+	level(conn, "read committed")
+	mustExec(t, conn, "SET default_transaction_isolation = 'serializable'")
+	level(conn, "serializable")
+	level(conn, "serializable")
+	level(other, "read committed")
+	level(conn, "serializable")
+	batch := &pgx.Batch{}
+	batch.Queue("isolation")
+	batch.Queue("isolation")
+	level(other, "read committed")
+	if err := conn.SendBatch(testContext(t), batch).Close(); err != nil {
+		t.Error(err)
+	}
+	mustExec(t, conn, "insert", 1, "one")
+	if got := names(t, other); got != "[one]" {
+		t.Error(got)
+	}
+}

@@ -50,7 +50,7 @@ func (s *Session) server(ctx context.Context, datasource string) (*server, *sqls
 		}
 	}
 	// BEGIN comes first: its isolation level cannot be set once a query has run.
-	if s.tx.block && !sv.begun {
+	if !sv.begun && (s.tx.block || s.isolates(sv)) {
 		s.beginOn(sv)
 	}
 	if wanted := s.serverSettings(datasource); sv.applied != wanted {

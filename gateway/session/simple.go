@@ -177,6 +177,9 @@ func (s *Session) startRun(p *portal, rowsMax int32, last bool) *sqlstate.Error 
 	if err != nil {
 		return err
 	}
+	for _, d := range p.run.Datasources() {
+		last = last && !s.servers[d].begun
+	}
 	if !p.run.Opened() {
 		p.openedAt = len(s.tx.savepoints)
 	}

@@ -110,7 +110,7 @@ func (s *Session) begin() {
 	s.enter()
 	s.tx.block = true
 	for _, sv := range s.servers {
-		if sv.Unsynced {
+		if sv.Unsynced && !sv.begun {
 			s.beginOn(sv)
 		}
 	}
@@ -129,6 +129,16 @@ func (s *Session) beginOn(sv *server) {
 		s.tx.marks = map[string][]*pool.Settings{}
 	}
 	s.tx.marks[sv.Server.Datasource()] = nil
+}
+
+// isolates reports that a transaction must be begun by name even outside of a block: its server will be given the session's
+// default isolation level only in that transaction, which is too late for it.
+func (s *Session) isolates(sv *server) bool {
+	have := "read committed"
+	if sv.applied != nil {
+		have = sv.applied.Values["default_transaction_isolation"]
+	}
+	return !sv.Unsynced && s.tx.modes.isolation != have
 }
 
 // beginCommand names the modes that the server would not choose itself: its defaults are those of the settings that it has
