@@ -1,7 +1,6 @@
 package wirescript
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -10,11 +9,8 @@ import (
 	"strings"
 )
 
-// stepsMax bounds a script, what is repeated included. lineBytesMax bounds one of its lines.
-const (
-	stepsMax     = 1 << 20
-	lineBytesMax = 1 << 20
-)
+// stepsMax bounds a script, what is repeated included.
+const stepsMax = 1 << 20
 
 // Groups says for which targets a line is that begins with a name and a colon. A target has a group of its own name.
 type Groups map[string][]string
@@ -42,24 +38,28 @@ var verbs = map[string]int{"as": 1, "open": 1, "authenticate": 0, "send": 1, "go
 
 // Read reads the script in a file for one target of groups. Errors name file and line; one wraps ErrSkipped.
 func Read(file, target string, groups Groups) (*Script, error) {
-	f, err := os.Open(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	script := &Script{file: file}
+	return Parse(file, string(text), target, groups)
+}
+
+// Parse reads a script's text as Read does. name is what errors call it.
+func Parse(name, text, target string, groups Groups) (*Script, error) {
+	script := &Script{file: name}
 	var repeats []repeat
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, lineBytesMax)
-	for number := 1; lines.Scan(); number++ {
-		if err := script.read(lines.Text(), number, target, groups, &repeats); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", file, number, err)
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		if err := script.read(line, number, target, groups, &repeats); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", name, number, err)
 		}
 	}
 	if len(repeats) != 0 {
-		return nil, fmt.Errorf("%s: a repeat without end", file)
+		return nil, fmt.Errorf("%s: a repeat without end", name)
 	}
-	return script, lines.Err()
+	return script, nil
 }
 
 // repeat is one that has not ended yet.

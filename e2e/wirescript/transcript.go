@@ -13,7 +13,7 @@ import (
 const firstNormalOID = 16384
 
 // Transcript is all that a server sent while a script ran, each client's messages for themselves, byte by byte but for
-// what no two servers have in common: process ids, secrets, and OIDs of objects that the script made, which are numbered
+// what no two servers have in common: process ids, numbers of backends, secrets, and OIDs of objects that the script made, which are numbered
 // by their first appearance. Left out is what a line of one target alone waited for, and what may be anything.
 type Transcript struct {
 	clients []string // in the order of their first appearance
@@ -59,8 +59,8 @@ func (t *Transcript) startup(client string, messages []Message) {
 	}
 }
 
-// processNumber is a process id in a text of PostgreSQL's ("Process 123 waits for ...").
-var processNumber = regexp.MustCompile(`\b([Pp]rocess|PID) \d+`)
+// backendNumber is a process id in a text of PostgreSQL's ("Process 123 waits for ..."), or the number of a backend.
+var backendNumber = regexp.MustCompile(`\b([Pp]rocess |PID |pg_temp_)\d+`)
 
 func (t *Transcript) text(m Message) string {
 	switch m.Type {
@@ -84,7 +84,7 @@ func (t *Transcript) text(m Message) string {
 			if strings.IndexByte(sourceLetters, f.letter) >= 0 {
 				continue
 			}
-			line += fmt.Sprintf(" %c=%q", f.letter, processNumber.ReplaceAllString(f.text, "$1 N"))
+			line += fmt.Sprintf(" %c=%q", f.letter, backendNumber.ReplaceAllString(f.text, "${1}N"))
 		}
 		return line
 	case 'A':
