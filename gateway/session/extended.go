@@ -210,6 +210,10 @@ func (s *Session) execute(body []byte) *sqlstate.Error {
 // noRowsTag is the answer of a portal that has given all its rows before.
 func noRowsTag(plan *rewrite.Plan) string {
 	switch {
+	case plan.Destination == rewrite.DestinationSession && plan.Session.Kind == "SETTING CALLS":
+		return "SELECT 0"
+	case plan.Destination == rewrite.DestinationSession && plan.Session.Kind == "FETCH":
+		return "FETCH 0"
 	case plan.Destination == rewrite.DestinationSession:
 		return plan.Session.Kind
 	case plan.Command == rewrite.CommandInsert:
