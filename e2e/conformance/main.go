@@ -123,10 +123,11 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if o.binary, err = filepath.Abs(o.binary); err != nil {
 		return err
 	}
+	gateway := store.gatewayVersion(ctx, o.binary)
 	var problems []error
 	for _, s := range o.suites {
 		fill(&s)
-		errs, err := runSuite(ctx, o, s, store, known, binaries, out)
+		errs, err := runSuite(ctx, o, s, store, known, binaries, gateway, out)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}
@@ -158,7 +159,7 @@ func fill(s *suite.Suite) {
 
 // runSuite prepares a suite and runs it in each setting. problems are what is wrong with the results; err ends the command.
 func runSuite(ctx context.Context, o options, s suite.Suite, store *store, known []difference, binaries pgcluster.Binaries,
-	out io.Writer) (problems []error, err error) {
+	gateway string, out io.Writer) (problems []error, err error) {
 	source, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -169,6 +170,8 @@ func runSuite(ctx context.Context, o options, s suite.Suite, store *store, known
 	}
 	versions, err := prepare(ctx, s, w, store)
 	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	case errors.Is(err, suite.ErrMissing):
 		fmt.Fprintf(out, "%-12s not run: %v\n", s.Name, err)
 		return nil, store.putMissing(s, err)
@@ -189,7 +192,7 @@ func runSuite(ctx context.Context, o options, s suite.Suite, store *store, known
 			}
 		}
 		r := &outcome{Suite: s.Name, Setting: setting, Versions: versions, Server: store.serverVersion(ctx, binaries),
-			Gateway: store.gatewayVersion(ctx, o.binary), Seconds: int(time.Since(began).Seconds()), Results: results, Second: second}
+			Gateway: gateway, Seconds: int(time.Since(began).Seconds()), Results: results, Second: second}
 		if err := store.put(r); err != nil {
 			return nil, err
 		}

@@ -72,29 +72,37 @@ func table(b *strings.Builder, store *store) {
 	}
 }
 
-// versions says what ran.
+// versions says what ran, and before which commit's gateway.
 func versions(b *strings.Builder, store *store) {
-	var servers, gateways []string
 	add := func(list []string, text string) []string {
 		if text == "" || slices.Contains(list, text) {
 			return list
 		}
 		return append(list, text)
 	}
+	var servers []string
 	b.WriteString("\n## Versions\n\n")
 	for _, s := range suites() {
 		text := ""
+		var gateways []string
 		for _, setting := range suite.Settings() {
-			if o := store.get(s.Name, setting); o != nil {
-				servers, gateways, text = add(servers, o.Server), add(gateways, o.Gateway), o.Versions
+			o := store.get(s.Name, setting)
+			if o == nil || o.NotRun != "" {
+				continue
 			}
+			servers, text = add(servers, o.Server), o.Versions
+			if setting != suite.Direct {
+				gateways = add(gateways, o.Gateway)
+			}
+		}
+		if len(gateways) > 0 {
+			text += "; Portcullis at commit " + strings.Join(gateways, ", ")
 		}
 		if text != "" {
 			fmt.Fprintf(b, "- %s: %s\n", s.Title, text)
 		}
 	}
-	fmt.Fprintf(b, "- PostgreSQL %s; Portcullis at commit %s; %s/%s\n", strings.Join(servers, ", "), strings.Join(gateways, ", "),
-		runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(b, "- PostgreSQL %s; %s/%s\n", strings.Join(servers, ", "), runtime.GOOS, runtime.GOARCH)
 }
 
 // listDifferences names each difference with its reason.
