@@ -146,13 +146,13 @@ foreach ($modes as $mode => $attributes) {
         fails('22P02', fn () => one($d, 'SELECT ?::int', ['x']));
         usable($d);
     });
-    test("schema change $mode", function () use ($attributes) {
+    test("schema change $mode", function () use ($attributes, $mode) {
         $d = db($attributes);
         $d->exec('CREATE TEMP TABLE ch (a int)');
         $s = $d->prepare('SELECT * FROM ch WHERE 1 = ?');
         $s->execute([1]);
         $d->exec('ALTER TABLE ch ADD b int');
-        try { $s->execute([1]); } catch (PDOException $e) { equal($e->errorInfo[0], '0A000'); }
+        if ($mode === 'native') fails('0A000', fn () => $s->execute([1])); // PHP 8.2 does not survive another number of columns
         $s = $d->prepare('SELECT * FROM ch WHERE 1 = ?');
         $s->execute([1]);
         equal($s->columnCount(), 2);
