@@ -10,6 +10,7 @@ import (
 	"github.com/portcullisdb/portcullis/e2e/conformance/postgres"
 	"github.com/portcullisdb/portcullis/e2e/conformance/python"
 	"github.com/portcullisdb/portcullis/e2e/conformance/ruby"
+	"github.com/portcullisdb/portcullis/e2e/conformance/rust"
 	"github.com/portcullisdb/portcullis/e2e/conformance/suite"
 )
 
@@ -29,6 +30,7 @@ func suites() []suite.Suite {
 		java.JDBC(),
 		node.Pg(),
 		node.PostgresJS(),
+		rust.TokioPostgres(),
 		ruby.Pg(),
 		perl.DBDPg(),
 		php.PDO(),
