@@ -360,10 +360,10 @@ func (l *lender) query(m wire.Message) {
 	l.learn(effects, text)
 	l.effects |= effects
 	l.forgetSequences(effects)
-	if effects&(effect.Execute|effect.Deallocate) != 0 && l.statements.rewrite(text, effects) {
+	if effects&effect.Prepare != 0 && !l.statements.prepareBySQL(text) {
 		return
 	}
-	if effects&effect.Prepare != 0 && !l.statements.prepareBySQL(text) {
+	if effects&(effect.Execute|effect.Deallocate) != 0 && l.statements.rewrite(text) {
 		return
 	}
 	l.relay.up.Out.Forward(m)
@@ -562,18 +562,24 @@ func (l *lender) ready(m wire.Message) (hidden bool, err error) {
 
 // rest gives the connection back, unless something is on it that has to stay. mu is held.
 func (l *lender) rest() error {
+	if err := l.look(); err != nil {
+		return err
+	}
+	l.report()
+	if l.pins == 0 && !l.held {
+		l.give()
+	}
+	return nil
+}
+
+// look finds out what the session has left on the connection, if what it has done may have left something. mu is held.
+func (l *lender) look() error {
 	if l.effects&effect.State != 0 || l.pins != 0 && l.effects&effect.Clean != 0 {
 		if err := l.settle(); err != nil {
 			return err
 		}
 	}
-	l.effects = 0
-	l.report()
-	if l.pins == 0 && !l.held {
-		l.give()
-	} else {
-		l.stranger = false
-	}
+	l.effects, l.stranger = 0, false
 	return nil
 }
 

@@ -634,6 +634,7 @@ func TestPreparingTakesNoConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer hijacked.Conn.Close()
+	_ = hijacked.Conn.SetDeadline(time.Now().Add(20 * time.Second))
 	front := pgproto3.NewFrontend(hijacked.Conn, hijacked.Conn)
 	front.Send(&pgproto3.Parse{Name: "second", Query: sql})
 	front.Send(&pgproto3.Sync{})

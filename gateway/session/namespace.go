@@ -98,7 +98,12 @@ func (n *namespace) parse(m wire.Message) {
 	}
 	switch {
 	case exists:
-		n.refuse(sqlstate.New(sqlstate.DuplicatePreparedStatement, "prepared statement \"%s\" already exists", name))
+		if byte(r.status.Load()) == wire.StatusFailed {
+			r.up.Out.Parse(refusalName, "SELECT", nil) // the server looks at the block first: 25P02
+			r.server.ExpectParse()
+			return
+		}
+		n.refuse(duplicateStatement(p.Name))
 		return
 	case len(n.named) >= r.session.options.Limits.withDefaults().Statements, n.bytes+len(p.SQL) > statementBytesMax:
 		n.refuse(sqlstate.New(sqlstate.ProgramLimitExceeded, "the session has too many prepared statements").
@@ -371,49 +376,70 @@ func (n *namespace) clear() {
 	n.bytes, n.unnamedHere = 0, false
 }
 
-// rewrite queues a text that names one of the client's prepared statements, with the name that it has on the server:
-// EXECUTE, EXPLAIN EXECUTE, CREATE TABLE AS EXECUTE, DEALLOCATE. It is false if the text is to go as it is.
-func (n *namespace) rewrite(text []byte, effects effect.Effects) bool {
+// rewrite queues a text that names prepared statements of the client's, with the names that they have on the server: EXECUTE,
+// EXPLAIN EXECUTE, CREATE TABLE AS EXECUTE, DEALLOCATE. It is false if the text is to go as it is.
+func (n *namespace) rewrite(text []byte) bool {
 	r := n.lender.relay
-	start, end, name, ok := effect.StatementName(text)
-	st, exists := n.named[name]
-	if !ok || !exists || r.open {
+	if r.open {
 		return false
 	}
-	statement, made := r.server.PrepareShared(st.text, false, false)
-	if made {
-		r.up.Out.Sync()
-		r.server.Asked()
-		r.owed.sentHidden(preparing)
-		n.lender.hide()
+	var out []byte
+	gone := map[string]bool{} // by a DEALLOCATE further ahead in the text
+	at := 0
+	for _, found := range effect.StatementNames(text) {
+		st, exists := n.named[found.Name]
+		if found.Verb == effect.Prepare || !exists || gone[found.Name] {
+			if found.Verb == effect.Deallocate {
+				n.deallocating = append(n.deallocating, deallocation{r.server.AskedFor(), ""})
+			}
+			continue
+		}
+		statement, made := r.server.PrepareShared(n.textOf(st), false, false)
+		if made {
+			r.up.Out.Sync()
+			r.server.Asked()
+			r.owed.sentHidden(preparing)
+			n.lender.hide()
+		}
+		n.lender.effects |= st.effects
+		out = append(append(out, text[at:found.Start]...), statement.Name...)
+		at = found.End
+		if found.Verb == effect.Deallocate {
+			gone[found.Name] = true
+			n.deallocating = append(n.deallocating, deallocation{r.server.AskedFor(), found.Name})
+			r.server.Deallocating(statement)
+		}
 	}
-	n.lender.effects |= st.effects
-	if effects&effect.Deallocate != 0 {
-		n.deallocating = append(n.deallocating, deallocation{r.server.AskedFor(), name})
-		r.server.Deallocating(statement)
+	if at == 0 {
+		return false
 	}
-	r.up.Out.QueryParts(text[:start], statement.Name, text[end:])
+	r.up.Out.QueryParts(out, "", text[at:])
 	return true
 }
 
-// prepareBySQL takes note of the name that PREPARE gives. It is false if the client has a statement of that name, and the
+// prepareBySQL takes note of the names that PREPARE gives. It is false if the client has a statement of such a name, and the
 // server was made to fail.
 func (n *namespace) prepareBySQL(text []byte) bool {
-	_, _, name, ok := effect.StatementName(text)
-	if !ok {
-		return true
+	for _, found := range effect.StatementNames(text) {
+		if found.Verb != effect.Prepare {
+			continue
+		}
+		name := string(statementName([]byte(found.Name)))
+		if _, exists := n.named[name]; exists {
+			n.lender.refuse(duplicateStatement([]byte(found.Name)))
+			n.lender.relay.up.Out.Query(refusalName)
+			return false
+		}
+		if n.bySQL == nil {
+			n.bySQL = map[string]struct{}{}
+		}
+		n.bySQL[name] = struct{}{}
 	}
-	name = string(statementName([]byte(name)))
-	if _, exists := n.named[name]; exists {
-		n.lender.refuse(sqlstate.New(sqlstate.DuplicatePreparedStatement, "prepared statement \"%s\" already exists", name))
-		n.lender.relay.up.Out.Query(refusalName)
-		return false
-	}
-	if n.bySQL == nil {
-		n.bySQL = map[string]struct{}{}
-	}
-	n.bySQL[name] = struct{}{}
 	return true
+}
+
+func duplicateStatement(name []byte) *sqlstate.Error {
+	return sqlstate.New(sqlstate.DuplicatePreparedStatement, "prepared statement \"%s\" already exists", name)
 }
 
 // textOf returns the text by which the linked server knows a statement.
@@ -427,26 +453,36 @@ func (n *namespace) textOf(st prepared) pool.SharedText {
 // direct returns an EXECUTE or DEALLOCATE with the name that the statement has on the linked server, where it is made if it
 // must be. What names no statement of the client's stays as it is.
 func (n *namespace) direct(sql string) string {
-	start, end, name, ok := effect.StatementName([]byte(sql))
-	st, exists := n.named[name]
-	if !ok || !exists || st.indirect {
+	found, st, ok := n.target(sql)
+	if !ok {
 		return sql
 	}
 	statement, _ := n.lender.relay.server.PrepareShared(st.text, false, false)
 	n.lender.effects |= st.effects
-	return sql[:start] + statement.Name + sql[end:]
+	return sql[:found.Start] + statement.Name + sql[found.End:]
+}
+
+// target finds the statement of the client's that the one statement of a text names.
+func (n *namespace) target(sql string) (found effect.StatementName, st prepared, ok bool) {
+	names := effect.StatementNames([]byte(sql))
+	if len(names) != 1 {
+		return found, st, false
+	}
+	found = names[0]
+	st, ok = n.named[found.Name]
+	return found, st, ok && !st.indirect
 }
 
 // deallocate takes note of a DEALLOCATE that is about to run.
 func (n *namespace) deallocate(sql string) {
 	r := n.lender.relay
-	_, _, name, ok := effect.StatementName([]byte(sql))
-	st, exists := n.named[name]
-	if !ok || !exists || st.indirect {
+	found, st, ok := n.target(sql)
+	if !ok {
+		n.deallocating = append(n.deallocating, deallocation{r.server.AskedFor(), ""})
 		return
 	}
 	statement, _ := r.server.PrepareShared(st.text, false, false)
-	n.deallocating = append(n.deallocating, deallocation{r.server.AskedFor(), name})
+	n.deallocating = append(n.deallocating, deallocation{r.server.AskedFor(), found.Name})
 	r.server.Deallocating(statement)
 }
 
@@ -460,7 +496,7 @@ func statementName(name []byte) []byte {
 // deallocation is a DEALLOCATE that is under way.
 type deallocation struct {
 	segment uint64
-	name    string
+	name    string // "" if it is none of Parse
 }
 
 // deallocated follows the success of the oldest DEALLOCATE of a statement that was made by Parse.
@@ -505,4 +541,50 @@ func (n *namespace) clientName(name string) string {
 		return name
 	}
 	return found
+}
+
+// unsettled reports whether a message is about a name that is in doubt: something of an earlier segment decides what it stands
+// for, and has not been answered.
+func (n *namespace) unsettled(m wire.Message) bool {
+	pending := n.pending()
+	if len(pending) == 0 || pending[0].segment >= n.lender.relay.server.AskedFor() {
+		return false
+	}
+	var name []byte
+	switch m.Type {
+	case wire.TypeParse:
+		if p, problem := wire.DecodeParse(m.Body); problem == nil {
+			name = p.Name
+		}
+	case wire.TypeBind:
+		_, name, _, _ = wire.BindNames(m.Body)
+	case wire.TypeDescribe:
+		if kind, of, problem := wire.DecodeDescribe(m.Body); problem == nil && kind == wire.KindStatement {
+			name = of
+		}
+	case wire.TypeClose:
+		if kind, of, problem := wire.DecodeClose(m.Body); problem == nil && kind == wire.KindStatement {
+			name = of
+		}
+	case wire.TypeQuery:
+		return len(n.named) > 0 && m.Type == wire.TypeQuery && n.namesAny(m)
+	default:
+		return false
+	}
+	for i := range pending {
+		c := &pending[i]
+		if c.segment >= n.lender.relay.server.AskedFor() {
+			break
+		}
+		if c.kind == changeUnnamed && len(name) == 0 || c.kind == changeNamed && c.name == string(statementName(name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesAny reports whether a Query is about prepared statements.
+func (n *namespace) namesAny(m wire.Message) bool {
+	text, problem := wire.DecodeQuery(m.Body)
+	return problem == nil && effect.Of(text)&(effect.Prepare|effect.Execute|effect.Deallocate) != 0
 }

@@ -35,6 +35,7 @@ type relay struct {
 	// the last Sync. mixed: a Query came behind them, which the server may pass over without ReadyForQuery.
 	owed        barriers
 	open, mixed bool
+	passing     bool // after an error of the extended protocol: the server passes everything over until Sync
 	helping     bool // the helper owns up's reading side and the client's writing side
 	// flushing: the session's goroutine has something for the server that it has not sent yet, or not quite. The helper waits
 	// for that before it does anything but read.
@@ -141,7 +142,7 @@ func (r *relay) acquire() *sqlstate.Error {
 	}
 	s.setPhase(phaseActive)
 	r.pool, r.server, r.up = p, server, server.Relay()
-	r.sent, r.open, r.mixed, r.owed = false, false, false, barriers{kinds: emptied(r.owed.kinds)}
+	r.sent, r.open, r.mixed, r.passing, r.owed = false, false, false, false, barriers{kinds: emptied(r.owed.kinds)}
 	s.mu.Lock()
 	s.linked, s.stirred = server, false
 	s.mu.Unlock()
@@ -217,6 +218,12 @@ func (r *relay) run() {
 			r.finish()
 			return
 		}
+		if r.lent != nil && r.unsettled(m) {
+			if err := r.catchUp(); err != nil {
+				r.serverFailed(err)
+				return
+			}
+		}
 		up, helping := r.take(m)
 		if up == nil || s.conn.Buffered() && !up.Out.Full() {
 			continue
@@ -247,40 +254,40 @@ func (r *relay) run() {
 
 // finish has what was sent before Terminate run to its end: servers do, whether the client still waits or not.
 func (r *relay) finish() {
-	r.mu.Lock()
-	up, helping := r.up, r.helping
-	wanted := r.server != nil && r.owed.count > 0 && !r.owed.copying && !r.owed.doubtful
-	if !helping && wanted {
-		helping = r.open || r.mixed
-		if helping {
-			r.mu.Unlock()
-			r.help(true)
-			r.mu.Lock()
-		}
-	}
-	r.mu.Unlock()
-	if !wanted {
-		return
-	}
-	if err := up.Flush(r.untilKilled()); err != nil {
+	if err := r.catchUp(); err != nil {
 		r.serverFailed(err)
 		return
 	}
-	if !helping {
-		if err := r.answers(); err != nil {
-			r.serverFailed(err)
-			return
-		}
-		_ = r.session.conn.Flush(r.session.working) // the client may have gone
-		return
+	_ = r.session.conn.Flush(r.session.working) // the client may have gone
+}
+
+// catchUp sends what is queued and waits until the server has answered all that it will answer with ReadyForQuery.
+func (r *relay) catchUp() error {
+	r.mu.Lock()
+	up, helping := r.up, r.helping
+	wanted := r.server != nil && r.owed.count > 0 && !r.owed.copying && !r.owed.doubtful
+	apart := !helping && (r.open || r.mixed)
+	r.mu.Unlock()
+	if !wanted {
+		return nil
+	}
+	if apart {
+		r.help(true)
+	}
+	if err := up.Flush(r.untilKilled()); err != nil {
+		return err
+	}
+	if !helping && !apart {
+		return r.answers()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flushing = false
 	r.flushed.Broadcast()
-	for r.owed.count > 0 && !r.helperEnded {
+	for r.owed.count > 0 && !r.owed.copying && !r.owed.doubtful && !r.helperEnded {
 		r.flushed.Wait()
 	}
+	return nil
 }
 
 // readClient returns the client's next message. Before it waits, the answers are sent, unless the helper does that.
@@ -350,6 +357,12 @@ func (r *relay) take(m wire.Message) (up *wire.Conn, helping bool) {
 			return nil, false
 		}
 	}
+	if r.passing {
+		if m.Type != wire.TypeSync {
+			return nil, false // the server would pass it over
+		}
+		r.passing = false
+	}
 	if !r.sent && !r.helping {
 		r.session.setPhase(phaseActive)
 	}
@@ -362,6 +375,13 @@ func (r *relay) take(m wire.Message) (up *wire.Conn, helping bool) {
 	r.sending(m.Type)
 	r.flushing = r.helping
 	return r.up, r.helping
+}
+
+// unsettled reports whether a message cannot be sent before what was sent ahead of it has been answered.
+func (r *relay) unsettled(m wire.Message) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.server != nil && r.lent.statements.unsettled(m)
 }
 
 // sending takes note of the shape of a batch.
@@ -488,6 +508,7 @@ func (r *relay) pass(m wire.Message) error {
 	case wire.TypeErrorResponse:
 		r.mu.Lock()
 		r.owed.failed()
+		r.passing = r.open && r.owed.count == 0
 		r.owed.doubtful = r.owed.doubtful || r.mixed // is a Query behind it passed over, or has it failed itself?
 		r.mu.Unlock()
 		r.farewell = r.farewell || bytes.HasPrefix(m.Body, severityFatal)
@@ -648,8 +669,12 @@ func (r *relay) helperRun(ctx context.Context, up *wire.Conn) error {
 		}
 		// The last answers leave before the client's goroutine may write again.
 		r.mu.Lock()
+		err = r.lookBack()
 		r.tell(byte(r.status.Load()))
 		r.mu.Unlock()
+		if err != nil {
+			return err
+		}
 		r.flushed.Broadcast()
 		if err := s.conn.Flush(s.working); err != nil {
 			return err
@@ -659,6 +684,17 @@ func (r *relay) helperRun(ctx context.Context, up *wire.Conn) error {
 			return err
 		}
 	}
+}
+
+// lookBack is called before the client is told that everything is answered. mu is held.
+func (r *relay) lookBack() error {
+	for r.owed.none() && !r.open && r.flushing {
+		r.flushed.Wait()
+	}
+	if r.lent == nil || r.server == nil || !r.owed.none() || r.open || byte(r.status.Load()) != wire.StatusIdle {
+		return nil
+	}
+	return r.lent.look()
 }
 
 // retire ends the helper if nothing more was asked meanwhile.

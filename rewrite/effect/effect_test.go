@@ -138,23 +138,26 @@ func TestSettingNames(t *testing.T) {
 	}
 }
 
-func TestStatementName(t *testing.T) {
-	for _, c := range []struct{ sql, span, name string }{
+func TestStatementNames(t *testing.T) {
+	for _, c := range []struct{ sql, spans, names string }{
 		{"EXECUTE p (1, 'a')", "p", "p"},
 		{"execute P;", "P", "p"},
 		{`DEALLOCATE "My stmt"`, `"My stmt"`, "My stmt"},
 		{"DEALLOCATE PREPARE a1 ; -- done", "a1", "a1"},
 		{"EXPLAIN (ANALYZE) EXECUTE p(2)", "p", "p"},
 		{"CREATE TABLE t AS EXECUTE p", "p", "p"},
-		{"EXECUTE p; EXECUTE q", "", ""},
-		{"SELECT 1", "", ""},
+		{"EXECUTE p; SELECT execute FROM t; DEALLOCATE q", "p q", "p q"},
+		{"SELECT 1; PREPARE TRANSACTION 'x'", "", ""},
 		{`EXECUTE "a""b"`, `"a""b"`, `a"b`},
 		{"PREPARE p (int) AS SELECT 1", "p", "p"},
 		{"", "", ""},
 	} {
-		start, end, name, ok := StatementName([]byte(c.sql))
-		if c.sql[start:end] != c.span || name != c.name || ok != (c.name != "") {
-			t.Errorf("%s: %q %q %v", c.sql, c.sql[start:end], name, ok)
+		var spans, names []string
+		for _, n := range StatementNames([]byte(c.sql)) {
+			spans, names = append(spans, c.sql[n.Start:n.End]), append(names, n.Name)
+		}
+		if strings.Join(spans, " ") != c.spans || strings.Join(names, " ") != c.names {
+			t.Errorf("%s: %q %q", c.sql, spans, names)
 		}
 	}
 }

@@ -73,37 +73,49 @@ func (s *scanner) peek() bool {
 	return s.next()
 }
 
-// StatementName finds the name of a prepared statement in a text of one statement: behind PREPARE, EXECUTE or DEALLOCATE, and
-// behind EXECUTE in EXPLAIN and CREATE TABLE AS. It stands at sql[start:end], with its quotes. ok is false if there is none, or more
-// than one statement.
-func StatementName(sql []byte) (start, end int, name string, ok bool) {
+// StatementName is a name of a prepared statement in a text: behind PREPARE, EXECUTE or DEALLOCATE, or behind EXECUTE in EXPLAIN
+// and CREATE TABLE AS.
+type StatementName struct {
+	Verb       Effects // Prepare, Execute or Deallocate
+	Start, End int     // where it stands, with its quotes
+	Name       string
+}
+
+// StatementNames finds the names of prepared statements in the statements of a text, at most one in each.
+func StatementNames(sql []byte) []StatementName {
 	s := scanner{sql: sql, first: true}
-	wanted := false
+	var names []StatementName
+	verb := Effects(0) // that the next name belongs to
+	nested := false    // EXECUTE may follow
 	for s.next() {
+		if s.first {
+			verb, nested = 0, false
+			switch string(s.word()) {
+			case "prepare":
+				verb = Prepare
+			case "execute":
+				verb = Execute
+			case "deallocate":
+				verb = Deallocate
+			case "explain", "create":
+				nested = true
+			}
+			continue
+		}
 		switch {
-		case s.kind == kindSemicolon:
-			if s.skipBlanks(); s.pos < len(sql) {
-				return 0, 0, "", false
-			}
-			return start, end, name, ok
-		case wanted && s.kind == kindWord && is(s.word(), "prepare"): // DEALLOCATE PREPARE
-		case wanted && (s.kind == kindWord || s.kind == kindName) && s.start < s.end:
-			start, end, name, ok, wanted = s.start, s.end, string(s.word()), true, false
+		case verb != 0 && s.kind == kindWord && is(s.word(), "prepare"): // DEALLOCATE PREPARE
+		case verb == Prepare && s.kind == kindWord && is(s.word(), "transaction"):
+			verb = 0
+		case verb != 0 && (s.kind == kindWord || s.kind == kindName) && s.start < s.end:
+			n := StatementName{Verb: verb, Start: s.start, End: s.end, Name: string(s.word())}
 			if s.kind == kindName {
-				start, end = start-1, end+1
+				n.Start, n.End, n.Name = n.Start-1, n.End+1, strings.ReplaceAll(n.Name, `""`, `"`)
 			}
-			if s.kind == kindName {
-				name = strings.ReplaceAll(name, `""`, `"`)
-			}
-		case s.kind != kindWord:
-		case s.first:
-			wanted = is(s.word(), "execute") || is(s.word(), "deallocate") || is(s.word(), "prepare")
-			if !wanted && !is(s.word(), "explain") && !is(s.word(), "create") {
-				return 0, 0, "", false
-			}
-		case !ok && is(s.word(), "execute"):
-			wanted = true
+			names = append(names, n)
+			verb = 0
+		case nested && s.kind == kindWord && is(s.word(), "execute"):
+			verb, nested = Execute, false
 		}
 	}
-	return start, end, name, ok
+	return names
 }
