@@ -38,9 +38,18 @@
 // (53300). ParameterStatus tells what the session's own model of settings holds; BackendKeyData is the gateway's.
 //
 // A session on a transparent database (nothing protected, nothing sharded) is a relay: the client's batch goes to a
-// server connection of its own as it came, then the answers come back as they came, on one goroutine. Only where turns do
-// not work, in COPY, in a batch that sockets cannot hold, after Flush and under LISTEN, a second one reads the server
-// meanwhile. In every other database no byte of a client's text reaches a server, but through a plan.
+// server connection as it came, then the answers come back as they came, on one goroutine. Only where turns do not work, in
+// COPY, in a batch that sockets cannot hold, after Flush and under LISTEN, a second one reads the server meanwhile. In every
+// other database no byte of a client's text reaches a server, but through a plan.
+//
+// In session mode that server connection is the client's from its login to its end, and is cleaned by DISCARD ALL for the
+// next one. In transaction mode it is taken from the pool with the first message of a transaction and goes back with the
+// ReadyForQuery that ends it. What belongs to the client goes with the client: its settings are a snapshot that is put on
+// whichever connection it gets, ahead of its first message and in the same write; its prepared statements have names of
+// the gateway's on servers, where sessions that prepare the same text in the same scope share them. Each text is scanned for
+// what it could leave on the connection (rewrite/effect); if it could, the server is asked before the connection
+// goes, and what cannot be carried (LISTEN, temporary tables, cursors WITH HOLD, advisory locks, PREPARE by SQL) binds the
+// connection to the session until it is cleared away.
 //
 // # Simple protocol
 //
