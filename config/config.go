@@ -342,11 +342,11 @@ type Limits struct {
 	StatementChain     int           `key:"statement_chain" default:"1000" min:"10" max:"1000"`
 	Sessions           int           `key:"sessions" default:"1000" min:"1" max:"100000"`
 	PreparedStatements int           `key:"prepared_statements" default:"10000" min:"1" max:"100000"` // of one session
-	Portals            int           `key:"portals" default:"100" min:"1" max:"10000"`               // of one session
-	ServerStatements   int           `key:"server_statements" default:"256" min:"1" max:"10000"`     // of one server connection
-	Plans              int           `key:"plans" default:"4096" min:"1" max:"1000000"`              // kept in the cache
+	Portals            int           `key:"portals" default:"100" min:"1" max:"10000"`                // of one session
+	ServerStatements   int           `key:"server_statements" default:"256" min:"1" max:"10000"`      // of one server connection
+	Plans              int           `key:"plans" default:"4096" min:"1" max:"1000000"`               // kept in the cache
 	MergeBytes         int           `key:"merge_bytes" default:"64MB" min:"64kB" max:"16GB" unit:"bytes"`
 	CancelsPerSecond   int           `key:"cancels_per_second" default:"200" min:"1" max:"10000"` // from one address
-	Logins             int           `key:"logins" default:"64" min:"1" max:"10000"`             // in their handshake at one time
-	LoginsPerAddress   int           `key:"logins_per_address" default:"32" min:"1" max:"10000"` // of them from one address
+	Logins             int           `key:"logins" default:"64" min:"1" max:"10000"`              // in their handshake at one time
+	LoginsPerAddress   int           `key:"logins_per_address" default:"32" min:"1" max:"10000"`  // of them from one address
 }

@@ -104,7 +104,9 @@ func (s *service) must(err error) {
 
 func (s *service) path(name string) string { return filepath.Join(s.folder, name) }
 
-func (s *service) configure(text string) { s.must(os.WriteFile(s.path("portcullis.yaml"), []byte(text), 0o600)) }
+func (s *service) configure(text string) {
+	s.must(os.WriteFile(s.path("portcullis.yaml"), []byte(text), 0o600))
+}
 
 // start starts the first process and waits until it serves. Its log, and those of the processes that it starts, go to one pipe.
 func (s *service) start(first *exec.Cmd) {
