@@ -258,7 +258,12 @@ func (r *relay) finish() {
 		r.serverFailed(err)
 		return
 	}
-	_ = r.session.conn.Flush(r.session.working) // the client may have gone
+	r.mu.Lock()
+	helping := r.helping // then the last answers are the helper's to send: close waits for it
+	r.mu.Unlock()
+	if !helping {
+		_ = r.session.conn.Flush(r.session.working) // the client may have gone
+	}
 }
 
 // catchUp sends what is queued and waits until the server has answered all that it will answer with ReadyForQuery.
@@ -359,7 +364,8 @@ func (r *relay) take(m wire.Message) (up *wire.Conn, helping bool) {
 	}
 	if r.passing {
 		if m.Type != wire.TypeSync {
-			return nil, false // the server would pass it over
+			// The server would pass it over. What was queued before it is sent all the same.
+			return r.up, r.helping
 		}
 		r.passing = false
 	}
