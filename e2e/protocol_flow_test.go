@@ -25,7 +25,7 @@ const (
 	flowBatchBytes   = 64 << 20
 	flowCopyMB       = 256
 	flowPipelineLen  = 100_000
-	flowPipelineLent = 10_000 // in transaction mode
+	flowPipelineLent = 100_000 // in transaction mode
 	flowTimeout      = time.Minute
 	// flowGrowthMax is how much memory the gateway's process may take beside what it had, under any one stream. A build with
 	// the race detector takes several times what it takes without.

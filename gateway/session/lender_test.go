@@ -659,3 +659,53 @@ func TestPreparingTakesNoConnection(t *testing.T) {
 		}
 	}
 }
+
+// A pipeline with Flush, an error and several Syncs gets the same answers wherever the network cuts it.
+func TestPipelinesCutAnywhere(t *testing.T) {
+	encode := func(messages ...pgproto3.FrontendMessage) (b []byte) {
+		for _, m := range messages {
+			b, _ = m.Encode(b)
+		}
+		return b
+	}
+	run := func(name, value string) []byte {
+		return encode(&pgproto3.Bind{PreparedStatement: name, Parameters: [][]byte{[]byte(value)}}, &pgproto3.Execute{})
+	}
+	asks := encode(&pgproto3.Parse{Name: "s", Query: "SELECT $1::int"}, &pgproto3.Flush{})
+	asks = append(asks, run("s", "1")...)
+	asks = append(asks, encode(&pgproto3.Parse{Query: "SELECT $1::text"})...)
+	asks = append(append(asks, run("", "a")...), encode(&pgproto3.Sync{})...)
+	asks = append(append(asks, run("s", "x")...), run("s", "2")...)
+	asks = append(asks, encode(&pgproto3.Sync{}, &pgproto3.Close{ObjectType: 'S', Name: "s"}, &pgproto3.Sync{})...)
+	want := "ParseComplete BindComplete DataRow CommandComplete ParseComplete BindComplete DataRow CommandComplete " +
+		"ReadyForQuery ErrorResponse ReadyForQuery CloseComplete ReadyForQuery"
+	eachMode(t, func(t *testing.T, g *testGateway) {
+		conn := g.connect(t)
+		hijacked, err := conn.PgConn().Hijack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer hijacked.Conn.Close()
+		front := pgproto3.NewFrontend(hijacked.Conn, hijacked.Conn)
+		for at := 1; at < len(asks); at += 3 {
+			_ = hijacked.Conn.SetDeadline(time.Now().Add(20 * time.Second))
+			for _, part := range [][]byte{asks[:at], asks[at:]} {
+				if _, err := hijacked.Conn.Write(part); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Millisecond)
+			}
+			var got []string
+			for range strings.Fields(want) {
+				m, err := front.Receive()
+				if err != nil {
+					t.Fatalf("cut at %d, after %v: %v", at, got, err)
+				}
+				got = append(got, strings.TrimPrefix(fmt.Sprintf("%T", m), "*pgproto3."))
+			}
+			if strings.Join(got, " ") != want {
+				t.Fatalf("cut at %d: %v", at, got)
+			}
+		}
+	})
+}

@@ -516,6 +516,7 @@ func (r *relay) pass(m wire.Message) error {
 		r.owed.failed()
 		r.passing = r.open && r.owed.count == 0
 		r.owed.doubtful = r.owed.doubtful || r.mixed // is a Query behind it passed over, or has it failed itself?
+		r.flushed.Broadcast()
 		r.mu.Unlock()
 		r.farewell = r.farewell || bytes.HasPrefix(m.Body, severityFatal)
 	}
@@ -556,6 +557,7 @@ func (r *relay) copyIn() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	passed, simple := r.owed.copyIn()
+	r.flushed.Broadcast()
 	if r.lent != nil {
 		r.server.Passed(passed)
 	}
@@ -581,6 +583,9 @@ func (r *relay) ready(m wire.Message) (last bool, err error) {
 		return false, errDesynchronised
 	}
 	r.status.Store(int32(m.Body[0]))
+	if r.owed.count == 0 {
+		r.flushed.Broadcast() // for catchUp
+	}
 	if r.owed.none() && !r.open {
 		r.sent = r.helping && r.sent
 		r.mixed = false
