@@ -20,7 +20,7 @@ demo: build postgres ## start two PostgreSQL clusters and the gateway, and tell 
 
 .PHONY: test
 test: lint postgres race ## everything: lint, unit tests and e2e with the race detector, a little fuzzing
-	PORTCULLIS_BINARY=$(CURDIR)/$(BINARY)-race $(GO) test -race ./...
+	PORTCULLIS_BINARY=$(CURDIR)/$(BINARY)-race $(GO) test -race -timeout 30m ./...
 	@.ci/fuzz $(FUZZ_TEST)
 
 .PHONY: lint

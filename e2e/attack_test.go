@@ -316,10 +316,10 @@ func TestTransactionsOverShards(t *testing.T) {
 		{"read only by characteristics", []string{"SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "BEGIN; " + write(0, "m"), "COMMIT", "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE"}, "25006", [2]string{"k", "k"}},
 		{"serializable", []string{"BEGIN ISOLATION LEVEL SERIALIZABLE", read(0), write(0, "n"), "COMMIT"}, "", [2]string{"n", "k"}},
 		{"isolation after a query", []string{"BEGIN", read(0), "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "COMMIT"}, "25001", [2]string{"n", "k"}},
-		{"savepoints", []string{"BEGIN", write(0, "o"), "SAVEPOINT a", "COMMIT"}, "0A000", [2]string{"n", "k"}},
-		{"PREPARE TRANSACTION", []string{"BEGIN", write(0, "o"), "PREPARE TRANSACTION 'x'", "COMMIT"}, "0A000", [2]string{"n", "k"}},
-		{"SET in a block that fails", []string{"BEGIN; SET search_path = pg_catalog; SELECT nosuch", "ROLLBACK", read(0)}, "42703", [2]string{"n", "k"}},
-		{"SET LOCAL", []string{"BEGIN; SET LOCAL search_path = pg_catalog; SET LOCAL TimeZone = 'Asia/Tokyo'; COMMIT", read(0)}, "", [2]string{"n", "k"}},
+		{"savepoints", []string{"BEGIN", write(0, "o"), "SAVEPOINT a", write(0, "p"), "ROLLBACK TO a", "COMMIT"}, "", [2]string{"o", "k"}},
+		{"PREPARE TRANSACTION", []string{"BEGIN", write(0, "q"), "PREPARE TRANSACTION 'x'", "COMMIT"}, "0A000", [2]string{"o", "k"}},
+		{"SET in a block that fails", []string{"BEGIN; SET search_path = pg_catalog; SELECT nosuch", "ROLLBACK", read(0)}, "42703", [2]string{"o", "k"}},
+		{"SET LOCAL", []string{"BEGIN; SET LOCAL search_path = pg_catalog; SET LOCAL TimeZone = 'Asia/Tokyo'; COMMIT", read(0)}, "", [2]string{"o", "k"}},
 	} {
 		client := s.login(t, "app", nil)
 		code := ""
@@ -371,9 +371,7 @@ func TestSettingsThatChangeMeaning(t *testing.T) {
 			"set_config": func() *client {
 				c := shared
 				c.simple("DISCARD ALL", "", 0)
-				if o := c.simple(fmt.Sprintf("SELECT set_config('%s', '%s', false)", name, value), "", 0); o.code == "" {
-					t.Errorf("set_config(%s) was allowed", name)
-				}
+				c.simple(fmt.Sprintf("SELECT set_config('%s', '%s', false)", name, value), "", 0)
 				return c
 			},
 			"startup": func() *client { c, _ := s.open("support", map[string]string{name: value}); return c },

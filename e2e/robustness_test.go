@@ -70,9 +70,9 @@ func TestBeforeAuthentication(t *testing.T) {
 		send []byte
 		want string // in the answer; "" closed without one
 	}{
-		"a length of 2 GB":        {packet(0x7fffffff, "\x00\x03\x00\x00"), "08P01"},
-		"a length of 10 kB and 1": {packet(10_001, "\x00\x03\x00\x00"), "08P01"},
-		"a length of 3":           {packet(3, ""), "08P01"},
+		"a length of 2 GB":        {packet(0x7fffffff, "\x00\x03\x00\x00"), ""},
+		"a length of 10 kB and 1": {packet(10_001, "\x00\x03\x00\x00"), ""},
+		"a length of 3":           {packet(3, ""), ""},
 		"protocol 2":              {packet(8, "\x00\x02\x00\x00"), "0A000"},
 		"no user":                 {startup("database", "shop"), "28000"},
 		"GSS":                     {packet(8, "\x04\xd2\x16\x30"), "N"},

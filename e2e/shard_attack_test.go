@@ -329,10 +329,11 @@ func TestShardDown(t *testing.T) {
 	}
 	restart()
 	var last *outcome
-	for range 3 {
+	for range 200 { // after failed dials there is a pause of up to 15 s (backoff_max)
 		if last = app.simple(sql(1), "", 0); last.code == "" {
 			break
 		}
+		time.Sleep(100 * time.Millisecond)
 	}
 	if last.code != "" || len(last.rows) != 1 {
 		t.Errorf("the shard is back: %q %s", last.code, last.message)
