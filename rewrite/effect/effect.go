@@ -1,6 +1,9 @@
 package effect
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // Effects is what a text may do, as a set.
 type Effects uint16
@@ -119,11 +122,11 @@ func (s *scanner) laterWord() {
 	case verbSet:
 		s.setWord(word)
 	case verbSetLocal:
-		if s.ordinal == 2 && is(word, "role") || is(word, "authorization") {
+		if s.ordinal <= 3 && s.namesRole(word) {
 			s.effects |= Role
 		}
 	case verbReset:
-		if is(word, "role") || is(word, "session") || is(word, "authorization") {
+		if is(word, "session") || s.namesRole(word) {
 			s.effects |= Role
 		}
 	case verbDiscard:
@@ -158,26 +161,38 @@ func (s *scanner) laterWord() {
 func (s *scanner) setWord(word []byte) {
 	switch s.ordinal {
 	case 1:
-		switch string(word) {
-		case "local", "transaction", "constraints":
-			switch {
-			case s.kind == kindName:
-				s.effects |= Settings
-			case is(word, "local"):
-				s.verb = verbSetLocal
-			default:
-				s.verb = verbOther
-			}
-		case "role":
-			s.effects |= Settings | Role
+		switch {
+		case s.kind == kindName:
+			s.effects |= Settings
+		case is(word, "local"):
+			s.verb = verbSetLocal
+		case is(word, "transaction"), is(word, "constraints"):
+			s.verb = verbOther
 		default:
 			s.effects |= Settings
 		}
+		if s.namesRole(word) {
+			s.effects |= Role
+		}
 	case 2:
-		if is(s.previousWord(), "session") && (is(word, "authorization") || is(word, "role")) {
+		if is(s.previousWord(), "session") && s.namesRole(word) {
 			s.effects |= Role
 		}
 	}
+}
+
+// namesRole reports whether a word of SET or RESET can name the current or the session user. Names of settings have no case, in
+// quotes neither, and nobody knows what a name with Unicode escapes spells.
+func (s *scanner) namesRole(word []byte) bool {
+	if s.kind == kindName && s.start == s.end {
+		return true
+	}
+	for _, name := range []string{"role", "authorization", "session_authorization"} {
+		if len(word) == len(name) && bytes.EqualFold(word, []byte(name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // function judges a name that a bracket follows.

@@ -37,7 +37,6 @@ func TestEffects(t *testing.T) {
 		{"WITH recent (id) AS (SELECT max(id) FROM t) SELECT * FROM recent JOIN u USING (id)", ""},
 		{"SELECT * FROM (VALUES (1, 'a')) v (n, s), unnest(ARRAY[1]) AS x(y), t alias(a)", ""},
 		{"SELECT a FROM t GROUP BY GROUPING SETS ((a), ()), b, c", ""},
-		{"SELECT a FROM t GROUP BY ROLLUP (a)", ""},
 		{"SELECT coalesce(a, nullif(b, c)), cast(d AS numeric(10, 2)), left(e, 2), extract(year from f) FROM t", ""},
 		{"SELECT pg_catalog.lower('x'), now(), nextval('s'), random(), gen_random_uuid()", ""},
 		{"BEGIN; COMMIT; ROLLBACK; SAVEPOINT s; RELEASE s", ""},
@@ -71,6 +70,10 @@ func TestEffects(t *testing.T) {
 		{`RESET "role"`, "settings role"},
 		{`SET "work_mem" = 1; SET "role" = x`, "settings role"},
 		{"SET LOCAL ROLE x", "role"},
+		{`SET "ROLE" = none`, "settings role"},
+		{`RESET "Role"`, "settings role"},
+		{`SET LOCAL "Session_Authorization" = x`, "role"},
+		{`SET U&"r\006fle" = x`, "settings role unknown"},
 		{"SET LOCAL SESSION AUTHORIZATION x", "role"},
 		{"DISCARD ALL", "settings role deallocate discard clean"},
 		{"DISCARD PLANS", "settings clean"},
@@ -95,6 +98,11 @@ func TestEffects(t *testing.T) {
 		{"SELECT lastval()", "sequences"},
 
 		// What nobody knows.
+		{"SELECT a FROM t GROUP BY ROLLUP (a)", "unknown"}, // ORDER BY rollup(a) would be a function
+		{"SELECT DISTINCT ON (a) f(b) FROM t", "unknown"},
+		{"SELECT DISTINCT ON ((a), (b)) shop.f(b) FROM t", "unknown"},
+		{"SELECT 1 OPERATOR(pg_catalog.+) f(2)", "unknown"},
+		{"SELECT (((1))) FROM (VALUES (1)) v(a)", ""},
 		{"SELECT f(1)", "unknown"},
 		{"SELECT * FROM f(1) AS x(a int)", "unknown"},
 		{"SELECT shop.lower('x')", "unknown"},
@@ -125,6 +133,7 @@ func TestSettingNames(t *testing.T) {
 		{`SET "App"."User" = 1`, "App.User", true},
 		{"SELECT set_config('app.a', 'x', false), pg_catalog.set_config ( 'app.b' , $1, true)", "app.a app.b", true},
 		{"SELECT set_config($1, 'x', false)", "", false},
+		{`SET U&"r\006fle" = x`, "", false},
 		{"SELECT set_config('a' || 'b', 'x', false)", "", false},
 		{"SELECT set_config(E'a', 'x', false)", "", false},
 		{"RESET a.b; RESET ALL; SELECT 'SET x.y = 1'", "a.b", true},
@@ -149,6 +158,8 @@ func TestStatementNames(t *testing.T) {
 		{"EXECUTE p; SELECT execute FROM t; DEALLOCATE q", "p q", "p q"},
 		{"SELECT 1; PREPARE TRANSACTION 'x'", "", ""},
 		{`EXECUTE "a""b"`, `"a""b"`, `a"b`},
+		{`EXECUTE "a`, "", ""},
+		{`EXECUTE "`, "", ""},
 		{"PREPARE p (int) AS SELECT 1", "p", "p"},
 		{"", "", ""},
 	} {
@@ -172,10 +183,17 @@ func TestOfAllocatesNothing(t *testing.T) {
 // FuzzOf: whatever the bytes, an answer comes, and what stands in front of a statement of its own does not hide it.
 func FuzzOf(f *testing.F) {
 	f.Add([]byte("SELECT 'a'; SET x = 1"))
+	f.Add([]byte("EXECUTE \"a\"\"b\"; SET \"ROLE\" = x; SELECT set_config('a"))
 	f.Add([]byte("$a$ $b$ E'\\' \"\" /* */ -- \n U&\"x\" 1e5.f("))
 	f.Fuzz(func(t *testing.T, sql []byte) {
 		alone := Of(sql)
 		twice := Of(append(append(append([]byte{}, sql...), "\n;"...), "LISTEN x"...))
+		SettingNames(sql)
+		for _, n := range StatementNames(sql) {
+			if n.Start < 0 || n.Start >= n.End || n.End > len(sql) {
+				t.Errorf("a name at %d:%d of %d bytes", n.Start, n.End, len(sql))
+			}
+		}
 		if alone&^twice != 0 {
 			t.Errorf("%v without, %v with a statement behind", alone, twice)
 		}

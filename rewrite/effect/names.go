@@ -3,7 +3,7 @@ package effect
 import "strings"
 
 // SettingNames returns the names of the parameters that the statements of a text set or reset, as they are written there,
-// unquoted names in lower case. known is false if set_config is called with a name that is not a plain constant.
+// unquoted names in lower case. known is false if a name is not written plainly: in an expression of set_config, or with escapes.
 func SettingNames(sql []byte) (names []string, known bool) {
 	s := scanner{sql: sql, first: true}
 	known = true
@@ -11,7 +11,8 @@ func SettingNames(sql []byte) (names []string, known bool) {
 		switch {
 		case s.kind != kindWord && s.kind != kindName:
 		case s.first && (is(s.word(), "set") || is(s.word(), "reset")):
-			if name := s.settingName(); name != "" {
+			name, readable := s.settingName()
+			if known = known && readable; name != "" {
 				names = append(names, name)
 			}
 		case is(s.word(), "set_config") && s.builtin() && s.call():
@@ -24,23 +25,26 @@ func SettingNames(sql []byte) (names []string, known bool) {
 	return names, known
 }
 
-// settingName reads the name behind SET or RESET; "" if the statement names none.
-func (s *scanner) settingName() string {
+// settingName reads the name behind SET or RESET; "" if the statement names none. known is false if it cannot be read.
+func (s *scanner) settingName() (text string, known bool) {
 	var name []string
 	for s.peek() && (s.kind == kindWord || s.kind == kindName) {
 		word := string(s.word())
+		if s.kind == kindName && s.start == s.end {
+			return "", false // Unicode escapes
+		}
 		if s.kind == kindWord && len(name) == 0 {
 			switch word {
 			case "session", "local":
 				continue
 			case "time": // ZONE
-				return "timezone"
+				return "timezone", true
 			case "names":
-				return "client_encoding"
+				return "client_encoding", true
 			case "schema":
-				return "search_path"
+				return "search_path", true
 			case "all", "authorization", "characteristics", "transaction", "constraints":
-				return ""
+				return "", true
 			}
 		}
 		name = append(name, word)
@@ -49,7 +53,7 @@ func (s *scanner) settingName() string {
 		}
 		s.peek()
 	}
-	return strings.Join(name, ".")
+	return strings.Join(name, "."), true
 }
 
 // firstArgument reads what stands behind the bracket of a call, if it is a string constant without escapes and nothing else.
@@ -108,11 +112,14 @@ func StatementNames(sql []byte) []StatementName {
 			verb = 0
 		case verb != 0 && (s.kind == kindWord || s.kind == kindName) && s.start < s.end:
 			n := StatementName{Verb: verb, Start: s.start, End: s.end, Name: string(s.word())}
+			verb = 0
 			if s.kind == kindName {
+				if s.end == len(sql) {
+					return names // the closing quote is missing: the server refuses the text
+				}
 				n.Start, n.End, n.Name = n.Start-1, n.End+1, strings.ReplaceAll(n.Name, `""`, `"`)
 			}
 			names = append(names, n)
-			verb = 0
 		case nested && s.kind == kindWord && is(s.word(), "execute"):
 			verb, nested = Execute, false
 		}

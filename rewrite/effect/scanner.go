@@ -20,6 +20,12 @@ type scanner struct {
 	parts  int
 	before token
 
+	// brackets has a bit for each open bracket, the innermost lowest: an expression may stand behind its end, as behind that of
+	// DISTINCT ON (...) and of OPERATOR(...). leads: it may behind the bracket that was closed last.
+	brackets uint64
+	depth    int
+	leads    bool
+
 	folded, other [wordMax]byte // for words in lower case
 	effects       Effects
 }
@@ -85,8 +91,13 @@ func (s *scanner) next() bool {
 	case c == '$':
 		s.dollar()
 	case c == '(':
+		s.openBracket()
 		s.single(kindOpen)
-	case c == ')', c == ']':
+	case c == ')':
+		s.closeBracket()
+		s.single(kindClose)
+	case c == ']':
+		s.leads = false
 		s.single(kindClose)
 	case c == '.':
 		s.single(kindDot)
@@ -105,11 +116,30 @@ func (s *scanner) next() bool {
 func (s *scanner) past() {
 	if s.kind == kindSemicolon {
 		s.first, s.ordinal, s.verb, s.previous = true, 0, verbOther, token{}
+		s.brackets, s.depth = 0, 0
 		return
 	}
 	s.first = false
 	s.ordinal++
 	s.previous = token{s.kind, s.start, s.end}
+}
+
+// openBracket notes what stands before a bracket.
+func (s *scanner) openBracket() {
+	before := s.previousWord()
+	s.brackets <<= 1
+	if is(before, "on") || is(before, "operator") {
+		s.brackets |= 1
+	}
+	s.depth++
+}
+
+// closeBracket finds what stood before the bracket that is closed. Deeper than brackets can tell, an expression may follow.
+func (s *scanner) closeBracket() {
+	const depthMax = 64
+	s.leads = s.brackets&1 != 0 || s.depth > depthMax
+	s.brackets >>= 1
+	s.depth = max(s.depth-1, 0)
 }
 
 // place notes where the name that was found stands: alone, or as a part of a qualified name.
@@ -118,7 +148,7 @@ func (s *scanner) place() {
 		s.parts++
 		return
 	}
-	s.parts, s.head, s.before = 1, token{s.kind, s.start, s.end}, s.previous
+	s.parts, s.head, s.before = 1, token{s.kind, s.start, s.end}, s.previous // leads is that of before, if it is a bracket
 }
 
 // builtin reports whether the name can be one of pg_catalog.
@@ -137,7 +167,9 @@ func (s *scanner) call() bool {
 		return false
 	}
 	switch s.before.kind {
-	case kindClose, kindLiteral, kindName:
+	case kindClose:
+		return s.leads // else an alias
+	case kindLiteral, kindName:
 		return false // an alias
 	case kindWord:
 		before := s.fold(s.before, &s.other)
@@ -152,8 +184,6 @@ func (s *scanner) call() bool {
 			return s.parts > 1 || !is(s.word(), "key")
 		case "grouping":
 			return s.parts > 1 || !is(s.word(), "sets")
-		case "by":
-			return s.parts > 1 || !is(s.word(), "rollup") && !is(s.word(), "cube")
 		case "exists": // IF NOT EXISTS name (
 			return s.verb != verbCreate
 		}
