@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // childVariable tells a run of this test binary that it is the second process of TestTwoProcesses..., and what it does.
@@ -67,7 +68,8 @@ func TestSecondProcess(t *testing.T) {
 	options.AnchorInterval = 1 // as often as it can
 	options.Shared = []*os.File{os.NewFile(3, "log"), os.NewFile(4, "anchors")}
 	if what == "torn" {
-		disk := &faultyDisk{failAt: 2} // the first is the anchor that Open writes
+		disk := &faultyDisk{failAt: 2}     // the first is the anchor that Open writes
+		options.AnchorInterval = time.Hour // and no other one comes before the batch
 		inherited := options.Shared
 		l, err := open(filepath.Join(folder, "audit.jsonl"), options, func(path string) (file, int64, error) {
 			f, size, err := openShared(&inherited)(path)
@@ -77,8 +79,15 @@ func TestSecondProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		fmt.Println("open")
+		log, err := os.Stat(filepath.Join(folder, "audit.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
 		go func() { _ = l.Record(context.Background(), &Event{Kind: KindStatement, Statement: "torn"}) }()
-		for !disk.hasFailed() {
+		for whole := log.Size(); log.Size() == whole; { // until the first half of the batch is there
+			if log, err = os.Stat(filepath.Join(folder, "audit.jsonl")); err != nil {
+				t.Fatal(err)
+			}
 		}
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // in the middle of a batch, with the log locked
 	}
