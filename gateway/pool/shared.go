@@ -77,6 +77,16 @@ func (s *Server) TextOf(name string) (SharedText, bool) {
 	return SharedText{}, false
 }
 
+// Lost tells that the server does not have a statement of PrepareShared any more.
+func (s *Server) Lost(name string) {
+	for _, st := range s.statements.byText {
+		if st.Name == name {
+			s.statements.remove(st)
+			return
+		}
+	}
+}
+
 // Deallocating tells that the caller has appended a DEALLOCATE of a statement.
 func (s *Server) Deallocating(statement *Statement) {
 	if s.statements.keeps(statement) {

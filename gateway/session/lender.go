@@ -119,7 +119,10 @@ func (l *lender) startupSettings() (map[string]string, *sqlstate.Error) {
 	if role := s.database.Pooling.role(s.user.Name); role != "" {
 		values[settingRole] = role
 	}
-	if conforming, ok := boolean(values[settingStrings]); ok && conforming == "off" || !effect.ASCIISafe(values[settingEncoding]) {
+	if conforming, ok := boolean(values[settingStrings]); ok && conforming == "off" || !readable(values) {
+		if s.database.Pooling.RefuseState && !l.held {
+			return nil, cannotKeep()
+		}
 		l.pins = effect.Settings // what its statements do cannot be read
 	}
 	return values, nil
@@ -166,13 +169,11 @@ func (l *lender) apply() {
 		l.command("RESET ALL")
 		have = map[string]string{settingRole: have[settingRole]}
 	}
-	// The encoding first, because it decides how the others are read; and a role may not be allowed to set them.
-	for _, names := range [][]string{{settingRole}, {settingEncoding}} {
-		for _, name := range names {
-			if before, known := have[name]; known && before != want[name] {
-				l.command("SELECT pg_catalog.set_config('" + name + "', NULL, false)")
-				have = without(have, name)
-			}
+	// First the role, which may not be allowed to set the others, then the encoding, which decides how they are read.
+	for _, name := range []string{settingRole, settingEncoding} {
+		if before, known := have[name]; known && before != want[name] {
+			l.command("SELECT pg_catalog.set_config('" + name + "', NULL, false)")
+			have = without(have, name)
 		}
 	}
 	if value, ok := want[settingEncoding]; ok && have[settingEncoding] != value {
@@ -332,14 +333,24 @@ func (l *lender) forward(m wire.Message) {
 	case wire.TypeClose:
 		l.statements.close(m)
 	case wire.TypeFunctionCall:
-		l.effects |= effect.Unknown
-		r.up.Out.Forward(m)
+		l.functionCall(m)
 	default:
 		r.up.Out.Forward(m)
 	}
 	if r.owed.sent(m.Type, r.open) {
 		r.server.Asked()
 	}
+}
+
+// functionCall queues a FunctionCall. It names its function by a number, and so nobody sees which it is.
+func (l *lender) functionCall(m wire.Message) {
+	if l.relay.session.database.Pooling.Backend == BackendSetRole {
+		l.refuse(roleIsFixed())
+		l.relay.up.Out.Query(refusalName)
+		return
+	}
+	l.effects |= effect.Unknown
+	l.relay.up.Out.Forward(m)
 }
 
 // query queues a Query.
@@ -376,16 +387,22 @@ func (l *lender) admit(effects effect.Effects, text []byte) *sqlstate.Error {
 		for _, p := range pinReasons {
 			if effects&p.effect != 0 {
 				return sqlstate.New(sqlstate.FeatureNotSupported, "%s cannot be used in transaction mode", p.what).
-					WithRule("session-state").
-					WithHint("Connect to a database or as a user of pool.mode session, or set pool.session_state to pin.")
+					WithRule("session-state").WithHint(hintState)
 			}
 		}
 	}
 	if pooling.Backend == BackendSetRole && effects&effect.Role != 0 && changesRole(effects, text) {
-		return sqlstate.New(sqlstate.InsufficientPrivilege, "the role of the session cannot be changed").
-			WithRule("set-role").WithHint("Each client has the role of its own name here.")
+		return roleIsFixed()
+	}
+	if effects&(effect.Prepare|effect.Execute|effect.Deallocate) != 0 {
+		return l.statements.admit(text)
 	}
 	return nil
+}
+
+func roleIsFixed() *sqlstate.Error {
+	return sqlstate.New(sqlstate.InsufficientPrivilege, "the role of the session cannot be changed").
+		WithRule("set-role").WithHint("Each client has the role of its own name here.")
 }
 
 // changesRole reports whether a text that might change the role names it, or hides what it names.
@@ -528,18 +545,18 @@ func (l *lender) passError(m wire.Message) {
 		out.ErrorResponse(wire.SeverityError, l.refusals[0].err)
 		l.refusals = l.refusals[1:]
 	case r.session.overdue.Load() && r.passOverdue(m):
-	case bytes.Contains(m.Body, []byte(pool.StatementPrefix)):
-		body := l.statements.translate(m.Body)
-		if bytes.Contains(m.Body, codeNoStatement) {
-			r.server.DroppedStatements() // by something that was not seen: it heals
-		}
-		out.Forward(wire.Message{Type: m.Type, Body: body})
+	case bytes.Contains(m.Body, statementQuoted):
+		out.Forward(wire.Message{Type: m.Type, Body: l.statements.translate(m.Body)})
 	default:
 		out.Forward(m)
 	}
 }
 
-var codeNoStatement = []byte("\x00C" + "26000\x00")
+// statementQuoted is how servers name a prepared statement of the pool's in an error; codeNoStatement tells that it is not there.
+var (
+	statementQuoted = []byte(`statement "` + pool.StatementPrefix)
+	codeNoStatement = []byte("\x00C" + "26000\x00")
+)
 
 // ready takes note of ReadyForQuery. mu is held.
 func (l *lender) ready(m wire.Message) (hidden bool, err error) {
@@ -615,8 +632,7 @@ func (l *lender) settle() error {
 	if l.effects&effect.Discard != 0 {
 		keep = 0
 	}
-	if !effect.ASCIISafe(settings[settingEncoding]) || strings.Contains(settings[settingPath], "pg_temp") ||
-		settings[settingStrings] == "off" {
+	if !readable(settings) {
 		keep = effect.Settings
 	}
 	l.pins = found.pins | keep
@@ -625,8 +641,7 @@ func (l *lender) settle() error {
 	}
 	r.listening.Store(l.pins&effect.Listen != 0)
 	if l.pins != 0 && r.session.database.Pooling.RefuseState {
-		return sqlstate.New(sqlstate.FeatureNotSupported, "the session left something on its server connection that transaction mode cannot keep").
-			WithRule("session-state").WithHint("Connect to a database or as a user of pool.mode session, or set pool.session_state to pin.")
+		return cannotKeep()
 	}
 	if !missing {
 		return nil
@@ -637,6 +652,23 @@ func (l *lender) settle() error {
 	r.server.Unknown = unknown
 	return l.reapply()
 }
+
+// readable reports whether the words of a text say under these settings what it does. Tables are temporary, and functions are
+// not PostgreSQL's own, where search_path puts other schemas before its own.
+func readable(settings map[string]string) bool {
+	path := settings[settingPath]
+	return effect.ASCIISafe(settings[settingEncoding]) && settings[settingStrings] != "off" && !strings.Contains(path, "pg_temp") &&
+		strings.LastIndex(path, "pg_catalog") <= 0
+}
+
+func cannotKeep() *sqlstate.Error {
+	return sqlstate.New(sqlstate.FeatureNotSupported,
+		"the session left something on its server connection that transaction mode cannot keep").
+		WithRule("session-state").WithHint(hintState)
+}
+
+// hintState is what a client can do that needs a connection for itself.
+const hintState = "Connect to a database or as a user of pool.mode session, or set pool.session_state to pin."
 
 // reapply sends the settings that apply has queued, and waits until they are there.
 func (l *lender) reapply() error {
@@ -726,7 +758,7 @@ func (l *lender) probeSQL() string {
 const (
 	probeHead = `SELECT 'setting', pg_catalog.lower(s.name), pg_catalog.current_setting(s.name)
   FROM pg_catalog.pg_settings s
- WHERE s.source OPERATOR(pg_catalog.=) 'session' AND s.name NOT LIKE 'transaction\_%'
+ WHERE s.source OPERATOR(pg_catalog.=) 'session' AND NOT pg_catalog.starts_with(s.name, 'transaction_')
 UNION ALL SELECT 'setting', n, pg_catalog.current_setting(n, true)
   FROM pg_catalog.unnest(ARRAY[`
 	probeTail = `]::pg_catalog.text[]) AS n

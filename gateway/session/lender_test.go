@@ -460,7 +460,7 @@ func TestRoleIsTheClients(t *testing.T) {
 		}
 		for _, sql := range []string{"RESET ROLE", "SET ROLE NONE", "SET SESSION AUTHORIZATION DEFAULT", "DISCARD ALL",
 			"SELECT set_config('role', 'none', false)", "SELECT set_config('ro' || 'le', 'none', false)", "SET \"role\" = 'none'",
-			"SET LOCAL ROLE NONE", "SELECT 1; RESET ROLE"} {
+			"SET LOCAL ROLE NONE", "SELECT 1; RESET ROLE", `SET "ROLE" = 'none'`, `RESET "Role"`, `SET U&"r\006fle" = 'none'`} {
 			if _, err := conn.PgConn().Exec(ctx, sql).ReadAll(); code(err) != "42501" {
 				t.Errorf("%s: %v", sql, err)
 			}
@@ -470,6 +470,33 @@ func TestRoleIsTheClients(t *testing.T) {
 		}
 		if _, err := conn.Exec(ctx, "SELECT * FROM only_gateway"); code(err) != "42501" {
 			t.Errorf("the gateway's table: %v", err)
+		}
+		hijacked, err := conn.PgConn().Hijack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer hijacked.Conn.Close()
+		front := pgproto3.NewFrontend(hijacked.Conn, hijacked.Conn)
+		const setConfig = 2078 // pg_proc.dat
+		front.Send(&pgproto3.FunctionCall{Function: setConfig, Arguments: [][]byte{[]byte("role"), []byte("none"), []byte("f")}})
+		front.Send(&pgproto3.Query{String: "SELECT current_user"})
+		if err := front.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := front.Receive(); err != nil || m.(*pgproto3.ErrorResponse).Code != "42501" {
+			t.Errorf("set_config by number: %v %v", m, err)
+		}
+		for {
+			m, err := front.Receive()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if row, ok := m.(*pgproto3.DataRow); ok {
+				if string(row.Values[0]) != clientUser {
+					t.Errorf("after set_config by number the role is %q", row.Values[0])
+				}
+				break
+			}
 		}
 	}
 }
@@ -708,4 +735,62 @@ func TestPipelinesCutAnywhere(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What the pool keeps on a connection for one session is nothing that another can run, drop or make the gateway forget.
+func TestStatementsOfOthersCannotBeNamed(t *testing.T) {
+	g := lendingGateway(t, 1)
+	ctx := testContext(t)
+	owner, other := g.connect(t), g.connect(t)
+	if _, err := owner.PgConn().Prepare(ctx, "mine", "SELECT 'private'::text", nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{"EXECUTE %s", "DEALLOCATE %s", "EXPLAIN EXECUTE %s", "SELECT 1; EXECUTE %s", `EXECUTE "%s"`,
+		"PREPARE %s AS SELECT 1"} {
+		sql = fmt.Sprintf(sql, pool.StatementPrefix+"1")
+		if _, err := other.PgConn().Exec(ctx, sql).ReadAll(); code(err) != "26000" {
+			t.Errorf("%s: %v", sql, err)
+		}
+		if r := other.PgConn().ExecParams(ctx, sql, nil, nil, nil, nil).Read(); code(r.Err) != "26000" && code(r.Err) != "42601" {
+			t.Errorf("%s as a message: %v", sql, r.Err)
+		}
+	}
+	if r := owner.PgConn().ExecPrepared(ctx, "mine", nil, nil, nil).Read(); r.Err != nil || string(r.Rows[0][0]) != "private" {
+		t.Errorf("the owner's: %v", r)
+	}
+}
+
+// What a session prepares and drops again, by message or by SQL, does not count for ever.
+func TestDroppedStatementsCountNoMore(t *testing.T) {
+	g := lendingGateway(t, 1)
+	ctx := testContext(t)
+	conn := g.connect(t).PgConn()
+	long := "SELECT 1 -- " + strings.Repeat("x", 4<<20)
+	for i := range 2 * statementBytesMax / len(long) {
+		if _, err := conn.Prepare(ctx, "big", long, nil); err != nil {
+			t.Fatalf("statement %d: %v", i, err)
+		}
+		if _, err := conn.Exec(ctx, "DEALLOCATE big").ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A search_path that puts a client's own operators and functions before PostgreSQL's hides nothing that it has set.
+func TestSearchPathHidesNothing(t *testing.T) {
+	g := lendingGateway(t, 1)
+	alice, bob := g.connect(t), g.connect(t)
+	memory := text(t, bob, "SHOW work_mem")
+	for _, sql := range []string{"DROP SCHEMA IF EXISTS evil CASCADE", "CREATE SCHEMA evil",
+		"CREATE FUNCTION evil.no(text, text) RETURNS bool LANGUAGE sql AS 'SELECT false'",
+		"CREATE OPERATOR evil.!~~ (FUNCTION = evil.no, LEFTARG = text, RIGHTARG = text)",
+		"CREATE OPERATOR evil.= (FUNCTION = evil.no, LEFTARG = text, RIGHTARG = text)",
+		"CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql AS $$ SELECT set_config('work_mem', '9MB', false) $$",
+		"SET search_path = evil, pg_catalog", "SELECT lower('x')"} {
+		mustExec(t, alice, sql, pgx.QueryExecModeSimpleProtocol)
+	}
+	_ = alice.Close(testContext(t))
+	if got := text(t, bob, "SHOW work_mem"); got != memory {
+		t.Errorf("another session's %q", got)
+	}
 }

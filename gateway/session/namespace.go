@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/portcullisdb/portcullis/gateway/pool"
 	"github.com/portcullisdb/portcullis/gateway/wire"
@@ -17,7 +18,7 @@ import (
 type namespace struct {
 	lender  *lender
 	named   map[string]prepared
-	bytes   int                 // of the texts in named, about: what an error takes back is still counted
+	bytes   int                 // of the texts in named
 	bySQL   map[string]struct{} // names that PREPARE has given, on a connection that the session is bound to
 	unnamed []byte              // the body of the Parse that made the unnamed statement; empty: there is none
 	// unnamedEffects are its effects; unnamedHere: it is the linked connection's unnamed statement.
@@ -43,8 +44,8 @@ type change struct {
 	before   prepared // what name stood for, if had
 	had      bool
 	kind     changeKind
-	made     bool // by Parse
-	emulated bool // the server has the statement: Close was sent for it, to hold the place of the answer
+	parsed   pool.SharedText // what the server was asked to parse for it; zero if nothing that others can know by
+	emulated bool            // the server has the statement: Close was sent for it, to hold the place of the answer
 }
 
 type changeKind byte
@@ -92,14 +93,15 @@ func (n *namespace) parse(m wire.Message) {
 		return
 	}
 	name := string(statementName(p.Name))
-	before, exists := n.named[name]
+	_, exists := n.named[name]
 	if _, bySQL := n.bySQL[name]; bySQL {
 		exists = true
 	}
 	switch {
 	case exists:
-		if byte(r.status.Load()) == wire.StatusFailed {
-			r.up.Out.Parse(refusalName, "SELECT", nil) // the server looks at the block first: 25P02
+		if byte(r.status.Load()) == wire.StatusFailed && r.owed.count == 0 && !r.open {
+			// The block has failed for certain: the server looks at that first, and takes no statement (25P02).
+			r.up.Out.Parse(refusalName, "SELECT", nil)
 			r.server.ExpectParse()
 			return
 		}
@@ -112,11 +114,7 @@ func (n *namespace) parse(m wire.Message) {
 	}
 	made := prepared{text: pool.NewSharedText(p, l.scope()), effects: effects,
 		indirect: effects&(effect.Execute|effect.Deallocate) != 0}
-	if n.named == nil {
-		n.named = map[string]prepared{}
-	}
-	n.named[name] = made
-	n.bytes += len(p.SQL)
+	n.put(name, made)
 	// A failed transaction takes no new statement, and only the server can say so.
 	failed := byte(r.status.Load()) == wire.StatusFailed
 	_, sent := r.server.PrepareShared(n.textOf(made), true, failed)
@@ -124,8 +122,29 @@ func (n *namespace) parse(m wire.Message) {
 		r.up.Out.Close(wire.KindStatement, placeName)
 		r.server.ExpectClose()
 	}
-	n.changes = append(n.changes, change{segment: r.server.AskedFor(), name: name, before: before, had: exists,
-		kind: changeNamed, made: true, emulated: !sent})
+	c := change{segment: r.server.AskedFor(), name: name, kind: changeNamed, emulated: !sent}
+	if sent && !made.indirect {
+		c.parsed = made.text
+	}
+	n.changes = append(n.changes, c)
+}
+
+// put gives a statement a name that is free.
+func (n *namespace) put(name string, st prepared) {
+	if n.named == nil {
+		n.named = map[string]prepared{}
+	}
+	n.named[name] = st
+	n.bytes += len(st.text.SQL())
+}
+
+// take frees a name, and returns what it stood for.
+func (n *namespace) take(name string) (st prepared, had bool) {
+	if st, had = n.named[name]; had {
+		delete(n.named, name)
+		n.bytes -= len(st.text.SQL())
+	}
+	return st, had
 }
 
 // parseAlone answers a Parse while nothing is linked, if some server has parsed the same text in the same scope: it would do so
@@ -146,11 +165,7 @@ func (n *namespace) parseAlone(m wire.Message) bool {
 	if !s.database.scopes.parsed(text) {
 		return false
 	}
-	if n.named == nil {
-		n.named = map[string]prepared{}
-	}
-	n.named[name] = prepared{text: text, effects: effect.Of(p.SQL)}
-	n.bytes += len(p.SQL)
+	n.put(name, prepared{text: text, effects: effect.Of(p.SQL)})
 	s.conn.Out.ParseComplete()
 	return true
 }
@@ -165,6 +180,21 @@ func (n *namespace) forward(m wire.Message, kind changeKind) {
 		r.server.ExpectClose()
 	}
 	n.changes = append(n.changes, change{segment: r.server.AskedFor(), kind: kind})
+}
+
+// admit refuses a text that names a prepared statement of the pool's: that is another client's. The words are PostgreSQL's for
+// one that does not exist.
+func (n *namespace) admit(text []byte) *sqlstate.Error {
+	for _, found := range effect.StatementNames(text) {
+		if _, own := n.named[found.Name]; !own && strings.HasPrefix(found.Name, pool.StatementPrefix) {
+			return noStatement([]byte(found.Name))
+		}
+	}
+	return nil
+}
+
+func noStatement(name []byte) *sqlstate.Error {
+	return sqlstate.New(sqlstate.InvalidSQLStatementName, "prepared statement \"%s\" does not exist", name)
 }
 
 // refuse makes the server fail in a message's place.
@@ -251,12 +281,7 @@ func (n *namespace) close(m wire.Message) {
 			n.forward(m, changeNone)
 			return
 		}
-		before, had := n.named[own]
-		if delete(n.named, own); len(n.named) == 0 {
-			n.bytes = 0
-		} else if had {
-			n.bytes -= len(before.text.SQL())
-		}
+		before, had := n.take(own)
 		r.up.Out.Close(wire.KindStatement, placeName)
 		r.server.ExpectClose()
 		n.changes = append(n.changes, change{segment: r.server.AskedFor(), name: own, before: before, had: had,
@@ -267,8 +292,8 @@ func (n *namespace) close(m wire.Message) {
 // forwardUnknown queues a message about a statement that does not exist: the server says so, unless it has one of that
 // name for others.
 func (n *namespace) forwardUnknown(m wire.Message, name []byte) {
-	if len(name) >= len(pool.StatementPrefix) && string(name[:len(pool.StatementPrefix)]) == pool.StatementPrefix {
-		n.refuse(sqlstate.New(sqlstate.InvalidSQLStatementName, "prepared statement \"%s\" does not exist", name))
+	if bytes.HasPrefix(name, []byte(pool.StatementPrefix)) {
+		n.refuse(noStatement(name))
 		return
 	}
 	n.lender.relay.up.Out.Forward(m)
@@ -309,8 +334,8 @@ func (n *namespace) answered() (emulated bool) {
 		return false
 	}
 	c := &pending[0]
-	if st, ok := n.named[c.name]; ok && c.made && !c.emulated && !st.indirect {
-		n.lender.relay.session.database.scopes.learn(st.text)
+	if c.parsed != (pool.SharedText{}) {
+		n.lender.relay.session.database.scopes.learn(c.parsed)
 	}
 	emulated = c.emulated
 	n.drop(1)
@@ -361,10 +386,9 @@ func (n *namespace) undo(c *change, later []change) {
 				return
 			}
 		}
+		n.take(c.name)
 		if c.had {
-			n.named[c.name] = c.before
-		} else {
-			delete(n.named, c.name)
+			n.put(c.name, c.before)
 		}
 	}
 }
@@ -502,25 +526,30 @@ type deallocation struct {
 // deallocated follows the success of the oldest DEALLOCATE of a statement that was made by Parse.
 func (n *namespace) deallocated() {
 	if len(n.deallocating) > 0 {
-		delete(n.named, n.deallocating[0].name)
+		n.take(n.deallocating[0].name)
 		n.deallocating = n.deallocating[1:]
 	}
 }
 
 // translate puts the client's names of statements in the place of the server's in the texts of an error.
 func (n *namespace) translate(body []byte) []byte {
-	prefix := []byte(pool.StatementPrefix)
+	gone := bytes.Contains(body, codeNoStatement)
 	var out []byte
 	for {
-		at := bytes.Index(body, prefix)
+		at := bytes.Index(body, statementQuoted)
 		if at < 0 {
 			return append(out, body...)
 		}
-		end := at + len(prefix)
+		end := at + len(statementQuoted)
+		at = end - len(pool.StatementPrefix)
 		for end < len(body) && body[end] >= '0' && body[end] <= '9' {
 			end++
 		}
-		out = append(append(out, body[:at]...), n.clientName(string(body[at:end]))...)
+		name := string(body[at:end])
+		out = append(append(out, body[:at]...), n.clientName(name)...)
+		if gone {
+			n.lender.relay.server.Lost(name) // by something that was not seen: it is made again when it is needed
+		}
 		body = body[end:]
 	}
 }
@@ -567,7 +596,7 @@ func (n *namespace) unsettled(m wire.Message) bool {
 			name = of
 		}
 	case wire.TypeQuery:
-		return len(n.named) > 0 && m.Type == wire.TypeQuery && n.namesAny(m)
+		return len(n.named) > 0 && n.namesAny(m)
 	default:
 		return false
 	}

@@ -476,7 +476,9 @@ func (r *relay) answers() error {
 			r.mu.Lock()
 			err = r.rest()
 			helping := r.listening.Load() && r.up != nil
-			r.tell(byte(r.status.Load()))
+			if err == nil {
+				r.tell(byte(r.status.Load()))
+			}
 			r.mu.Unlock()
 			if err != nil {
 				return err
@@ -680,8 +682,9 @@ func (r *relay) helperRun(ctx context.Context, up *wire.Conn) error {
 		}
 		// The last answers leave before the client's goroutine may write again.
 		r.mu.Lock()
-		err = r.lookBack()
-		r.tell(byte(r.status.Load()))
+		if err = r.lookBack(); err == nil {
+			r.tell(byte(r.status.Load()))
+		}
 		r.mu.Unlock()
 		if err != nil {
 			return err

@@ -89,6 +89,9 @@ func (l *lender) scope() pool.Scope {
 			}
 			w.settings = settingsKey(values)
 		}
+		if s.database.Pooling.Backend == BackendClientKeys {
+			w.settings += s.user.Name // who may use which schema is judged when a text is parsed
+		}
 	}
 	return pool.Scope{Schema: s.database.scopes.now(s.options.Clock), Settings: w.settings}
 }
