@@ -127,16 +127,6 @@ func (c *Conn) Read(ctx context.Context) (Message, error) {
 	}
 }
 
-// Await waits for the peer's next bytes if none are buffered, if the connection can wait without a buffer: not with TLS. What
-// went wrong is for Read to tell, which is called next. Who waits here instead of there needs less stack meanwhile: for
-// goroutines that wait most of their life that is half of their memory.
-func (c *Conn) Await(ctx context.Context) {
-	if c.r == c.w && c.waiter != nil && c.readEnd.apply(ctx) == nil {
-		c.waiter.wait(c.buffers, c.idleSize()) // as fillIdle, which would be one frame more on the stack
-		_ = c.taken()
-	}
-}
-
 // Peek returns the next message without consuming it, if it is buffered whole. It never waits. A frame that breaks the
 // protocol is not reported here but by Read.
 func (c *Conn) Peek() (Message, bool) {
@@ -230,10 +220,17 @@ func (c *Conn) fill(need int) error {
 
 // fillIdle reads the first bytes after the buffer ran empty. It gives the buffer back before it waits.
 func (c *Conn) fillIdle() error {
-	size := c.idleSize()
+	c.release()
+	size := bufferSmall
+	if c.bulk {
+		size = bufferLarge
+	}
 	if c.waiter != nil {
-		c.waiter.wait(c.buffers, size)
-		return c.taken()
+		var err error
+		c.in, c.w, err = c.waiter.read(c.buffers, size)
+		c.bulk = c.in != nil && c.w == len(c.in)
+		c.received.Add(uint64(c.w))
+		return readResult(c.w, err)
 	}
 	n, err := c.net.Read(c.peek[:])
 	if n > 0 {
@@ -242,28 +239,6 @@ func (c *Conn) fillIdle() error {
 		c.received.Add(uint64(n))
 	}
 	return readResult(n, err)
-}
-
-// idleSize gives the buffer back, and returns how large the next one shall be.
-//
-//go:noinline
-func (c *Conn) idleSize() int {
-	c.release()
-	if c.bulk {
-		return bufferLarge
-	}
-	return bufferSmall
-}
-
-// taken takes what the waiter has read.
-//
-//go:noinline
-func (c *Conn) taken() error {
-	var err error
-	c.in, c.w, err = c.waiter.taken()
-	c.bulk = c.in != nil && c.w == len(c.in)
-	c.received.Add(uint64(c.w))
-	return readResult(c.w, err)
 }
 
 // release gives the input buffer back; what it still holds is lost.

@@ -9,8 +9,8 @@ type waiter struct{}
 
 func newWaiter(net.Conn) *waiter { return nil }
 
-func (*waiter) wait(*Buffers, int) { panic("wire: internal error: no waiter on this system") }
-
-func (*waiter) taken() ([]byte, int, error) { panic("wire: internal error: no waiter on this system") }
+func (*waiter) read(*Buffers, int) ([]byte, int, error) {
+	panic("wire: internal error: no waiter on this system")
+}
 
 func (*waiter) tryWrite([]byte) (int, error) { panic("wire: internal error: no waiter on this system") }

@@ -46,17 +46,13 @@ func newWaiter(nc net.Conn) *waiter {
 	return w
 }
 
-// wait waits for bytes, which taken returns.
-func (w *waiter) wait(buffers *Buffers, size int) {
+// read waits for bytes and returns a buffer of buffers that begins with n of them. Without bytes buffer is nil.
+func (w *waiter) read(buffers *Buffers, size int) (buffer []byte, n int, err error) {
 	w.buffers, w.size = buffers, size
 	w.buffer, w.n, w.err = nil, 0, nil
 	if err := w.raw.Read(w.attemptRead); err != nil {
-		w.err = err
+		return nil, 0, err
 	}
-}
-
-// taken returns a buffer of wait's that begins with n bytes. Without bytes buffer is nil.
-func (w *waiter) taken() (buffer []byte, n int, err error) {
 	buffer, w.buffer = w.buffer, nil
 	return buffer, w.n, w.err
 }
