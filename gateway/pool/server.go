@@ -211,45 +211,6 @@ func (s *Server) Flush(ctx context.Context) error {
 	return nil
 }
 
-// FlushReading sends what Out holds and, while the server does not take it, reads and gives handle what comes, in its
-// order: a server that waits for its answers to be read takes no more. It returns when all is sent; what is buffered then
-// is for Read. With a batch that fits into the sockets it costs no more than Flush. handle must not append to Out. After
-// an error, that of handle included, the Server is Broken.
-func (s *Server) FlushReading(ctx context.Context, handle func(wire.Message) error) error {
-	sent, err := s.conn.TryFlush()
-	if err != nil {
-		return s.fail(err)
-	}
-	if sent {
-		return nil
-	}
-	reading, stop := context.WithCancelCause(ctx)
-	written := make(chan error, 1)
-	go func() {
-		err := s.Flush(ctx)
-		stop(errWritten)
-		written <- err
-	}()
-	for {
-		m, err := s.Read(reading)
-		if err == nil {
-			err = handle(m)
-		}
-		switch {
-		case err == nil:
-		case errors.Is(err, errWritten):
-			return <-written
-		default:
-			s.Kill()
-			<-written
-			return err
-		}
-	}
-}
-
-// errWritten ends the reading of FlushReading.
-var errWritten = errors.New("all is written")
-
 // Read returns the server's next message; Message.Body holds until the next Read. ParseComplete and CloseComplete that
 // belong to Prepare are consumed here. ParameterStatus and ReadyForQuery are noted, and returned. Errors: those of
 // wire.Conn.Read, of which io.EOF is io.ErrUnexpectedEOF here, and ErrDesynchronised. After any but the end of ctx the

@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -500,73 +499,6 @@ func TestForwardRows(t *testing.T) {
 	}
 	if rows != 10_000 {
 		t.Errorf("%d rows", rows)
-	}
-}
-
-// A batch that is larger than what the sockets hold, with answers that are as large: the server does not take the one
-// before the others are read.
-func TestFlushReadingDoesNotBlock(t *testing.T) {
-	s := dialTest(t, config())
-	ctx := testContext(t)
-	const (
-		statements = 200
-		valueBytes = 200_000
-	)
-	long := bytes.Repeat([]byte("x"), valueBytes)
-	for range statements {
-		statement := s.Prepare("SELECT $1", []uint32{25})
-		bind := s.Out().Bind("", statement.Name, nil, 1)
-		bind.Value(long)
-		bind.Finish(nil)
-		s.Out().Execute("", 0)
-	}
-	s.Sync()
-	rows, early := 0, 0
-	count := func(m wire.Message) error {
-		if m.Type == wire.TypeDataRow {
-			rows++
-		}
-		return nil
-	}
-	if err := s.FlushReading(ctx, count); err != nil {
-		t.Fatal(err)
-	}
-	early = rows
-	for s.Pending() > 0 {
-		m, err := s.Read(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = count(m)
-	}
-	if rows != statements || early == 0 {
-		t.Errorf("%d rows, %d of them while writing", rows, early)
-	}
-	if got := value(t, s, "SELECT 7"); got != "7" || !s.Idle() {
-		t.Errorf("afterwards: %s, idle %v", got, s.Idle())
-	}
-
-	// Whatever handle says ends it, and the connection.
-	s.Out().Append(make([]byte, 64<<20))
-	go func() { time.Sleep(50 * time.Millisecond); s.Kill() }()
-	if err := s.FlushReading(ctx, count); err == nil || !s.Broken() {
-		t.Errorf("got %v, broken %v", err, s.Broken())
-	}
-}
-
-func TestFlushReadingEndsWithHandle(t *testing.T) {
-	s := dialTest(t, config())
-	for range 100 {
-		bind := s.Out().Bind("", s.Prepare("SELECT $1", []uint32{25}).Name, nil, 1)
-		bind.Value(bytes.Repeat([]byte("a"), 1<<20)) // 100 MB of answers fit into no socket: the server waits for a reader
-		bind.Finish(nil)
-		s.Out().Execute("", 0)
-	}
-	s.Sync()
-	enough := errors.New("enough")
-	err := s.FlushReading(testContext(t), func(wire.Message) error { return enough })
-	if err != enough || !s.Broken() {
-		t.Errorf("got %v, broken %v", err, s.Broken())
 	}
 }
 

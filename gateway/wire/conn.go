@@ -289,24 +289,6 @@ func (c *Conn) Flush(ctx context.Context) error {
 	return nil
 }
 
-// TryFlush sends what of Out the socket takes without waiting, and reports whether that was all. Where the socket cannot
-// tell, as with TLS, it sends nothing. After an error Out keeps what was not sent.
-func (c *Conn) TryFlush() (sent bool, err error) {
-	if c.Out.Len() == 0 {
-		return true, nil
-	}
-	if c.waiter == nil {
-		return false, nil
-	}
-	n, err := c.waiter.tryWrite(c.Out.b)
-	c.Out.sent(n)
-	c.sent.Add(uint64(n))
-	if err != nil {
-		return false, fmt.Errorf("write to %s: %w", c.peerKind(), err)
-	}
-	return c.Out.Len() == 0, nil
-}
-
 func (c *Conn) peerKind() string {
 	if c.frontend {
 		return "client"

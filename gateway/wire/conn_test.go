@@ -434,47 +434,6 @@ func TestReadAndFlushAtOnce(t *testing.T) {
 	}
 }
 
-func TestTryFlushDoesNotWait(t *testing.T) {
-	near, far := tcpPair(t)
-	c := authenticated(far, Limits{})
-	stream := make([]byte, 24<<20)
-	for i := range stream {
-		stream[i] = byte(i * 31 >> 8)
-	}
-	c.Out.Append(stream)
-	if sent, err := c.TryFlush(); sent || err != nil { // nobody reads
-		t.Fatalf("sent %v, error %v", sent, err)
-	}
-	if c.Out.Len() == len(stream) || c.Out.Len() == 0 {
-		t.Errorf("%d of %d bytes are left", c.Out.Len(), len(stream))
-	}
-	done := make(chan []byte)
-	go func() {
-		got, _ := io.ReadAll(near)
-		done <- got
-	}()
-	if err := c.Flush(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	c.Out.Sync()
-	if sent, err := c.TryFlush(); !sent || err != nil {
-		t.Errorf("a few bytes: sent %v, error %v", sent, err)
-	}
-	_ = far.Close()
-	if got := <-done; !bytes.Equal(got, append(stream, 'S', 0, 0, 0, 4)) {
-		t.Errorf("%d bytes came, not those that were sent", len(got))
-	}
-	c.Out.Sync()
-	if sent, err := c.TryFlush(); sent || err == nil {
-		t.Error("a closed socket took bytes")
-	}
-	c = authenticated(&memory{}, Limits{})
-	c.Out.Sync()
-	if sent, err := c.TryFlush(); sent || err != nil || c.Out.Len() != 5 {
-		t.Errorf("not a socket: sent %v, error %v", sent, err)
-	}
-}
-
 func TestFlushEndsWithItsContext(t *testing.T) {
 	_, server := tcpPair(t)
 	c := authenticated(server, Limits{})

@@ -12,5 +12,3 @@ func newWaiter(net.Conn) *waiter { return nil }
 func (*waiter) read(*Buffers, int) ([]byte, int, error) {
 	panic("wire: internal error: no waiter on this system")
 }
-
-func (*waiter) tryWrite([]byte) (int, error) { panic("wire: internal error: no waiter on this system") }

@@ -9,7 +9,7 @@ import (
 )
 
 // waiter reads a socket as net.Conn's Read does, but takes its buffer only when there are bytes, so that a connection
-// that waits holds none. One read costs one system call, as with net.Conn. It also writes without waiting.
+// that waits holds none. One read costs one system call, as with net.Conn.
 type waiter struct {
 	raw syscall.RawConn
 
@@ -19,11 +19,6 @@ type waiter struct {
 	buffer      []byte
 	n           int
 	err         error
-
-	attemptWrite func(fd uintptr) (done bool)
-	unsent       []byte
-	sent         int
-	sendErr      error
 }
 
 // newWaiter returns nil for connections that are not sockets of the system: TLS, pipes, wrappers.
@@ -42,7 +37,7 @@ func newWaiter(nc net.Conn) *waiter {
 		return nil
 	}
 	w := &waiter{raw: raw}
-	w.attemptRead, w.attemptWrite = w.tryRead, w.trySend
+	w.attemptRead = w.tryRead
 	return w
 }
 
@@ -79,32 +74,4 @@ func (w *waiter) tryRead(fd uintptr) (done bool) {
 		}
 		return true
 	}
-}
-
-// tryWrite writes what the socket takes at once and returns how much that was.
-func (w *waiter) tryWrite(b []byte) (n int, err error) {
-	w.unsent, w.sent, w.sendErr = b, 0, nil
-	err = w.raw.Write(w.attemptWrite)
-	w.unsent = nil
-	if err == nil {
-		err = w.sendErr
-	}
-	return w.sent, err
-}
-
-func (w *waiter) trySend(fd uintptr) (done bool) {
-	for w.sent < len(w.unsent) {
-		n, err := syscall.Write(int(fd), w.unsent[w.sent:])
-		switch {
-		case n > 0:
-			w.sent += n
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
-			return true
-		default:
-			w.sendErr = err
-			return true
-		}
-	}
-	return true
 }
